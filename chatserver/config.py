@@ -1,0 +1,172 @@
+"""Every setting, read from the environment once and checked: name, type, default, meaning.
+
+`docs/settings.md` documents each field; a test compares the two. A wrong value raises `ConfigError` with one line that
+names the setting. Secrets have `repr`s that hide them.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta, Struct
+
+from chatserver.errors import ConfigError
+
+__all__ = ["BASE_DIR", "Config", "config", "load", "secret_key"]
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+type _Seconds = Annotated[float, Meta(gt=0, le=3600)]
+type _Count = Annotated[int, Meta(ge=0, le=1_000_000)]
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    """All settings. Field `database_url` is read from `DATABASE_URL`, and so on."""
+
+    # engines
+    data_dir: str = str(BASE_DIR / "var")
+    database_url: str = ""
+    redis_url: str = ""
+    index_url: str = ""
+    # web
+    secret_key: str = ""
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8000
+    processes: Annotated[int, Meta(ge=1, le=256)] = 2
+    public_url: str = ""
+    allowed_hosts: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
+    trusted_proxies: Annotated[int, Meta(ge=0, le=10)] = 0
+    debug: bool = False
+    log_level: str = "INFO"
+    # people
+    demo_password: str = ""
+    language: str = "en"
+    access_token_seconds: Annotated[int, Meta(ge=60, le=86_400)] = 900
+    refresh_token_days: Annotated[int, Meta(ge=1, le=365)] = 30
+    # limits
+    sends_per_minute: Annotated[int, Meta(ge=1, le=100_000)] = 30
+    sockets_per_user: Annotated[int, Meta(ge=1, le=100_000)] = 20
+    sockets_per_address: Annotated[int, Meta(ge=1, le=1_000_000)] = 200
+    sockets_per_process: Annotated[int, Meta(ge=1, le=1_000_000)] = 20_000
+    upload_bytes: Annotated[int, Meta(ge=1024, le=10 * 1024**3)] = 64 * 1024 * 1024
+    # answers
+    answers_per_process: _Count = 64
+    answer_seconds: _Seconds = 300.0
+    history_messages: Annotated[int, Meta(ge=0, le=100)] = 12
+    # language model
+    llm_base_url: str = ""
+    llm_model: str = ""
+    llm_api_key: str = ""
+    llm_connect_seconds: _Seconds = 5.0
+    llm_first_token_seconds: _Seconds = 60.0
+    llm_between_tokens_seconds: _Seconds = 30.0
+    llm_max_tokens: Annotated[int, Meta(ge=1, le=1_000_000)] = 1024
+    llm_temperature: Annotated[float, Meta(ge=0, le=2)] = 0.2
+    llm_retries: Annotated[int, Meta(ge=0, le=10)] = 2
+    # embeddings
+    embed_base_url: str = ""
+    embed_model: str = ""
+    embed_api_key: str = ""
+    # retrieval
+    passages: Annotated[int, Meta(ge=1, le=50)] = 6
+
+    @property
+    def data(self) -> Path:
+        return Path(self.data_dir)
+
+    @property
+    def index(self) -> str:
+        """Where LanceDB lives: a folder or an `s3://` URL."""
+        return self.index_url or str(self.data / "index")
+
+    def __repr__(self) -> str:
+        return "Config(…)"  # holds secrets
+
+
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "log_level": ("DEBUG", "INFO", "WARNING", "ERROR"),
+    "language": ("en", "zh-CN"),
+}
+_URLS: dict[str, tuple[str, ...]] = {
+    "database_url": ("postgresql", "postgres"),
+    "redis_url": ("redis", "rediss", "unix"),
+    "llm_base_url": ("http", "https"),
+    "embed_base_url": ("http", "https"),
+    "public_url": ("http", "https"),
+}
+
+
+def load(environ: Mapping[str, str]) -> Config:
+    """Read `environ`; raises `ConfigError` naming the first wrong setting. An empty value means: not set."""
+    values: dict[str, Any] = {}
+    hints = get_type_hints(Config, include_extras=True)
+    for field in Config.__struct_fields__:
+        name = field.upper()
+        raw = environ.get(name, "").strip()
+        if not raw:
+            continue
+        values[field] = _parse(name, raw, hints[field])
+        if (allowed := _CHOICES.get(field)) and values[field] not in allowed:
+            raise ConfigError(f"{name}={raw!r} is not one of: {', '.join(allowed)}.")
+        if schemes := _URLS.get(field):
+            _check_url(name, raw, schemes)
+    if bool(values.get("embed_base_url")) and not values.get("embed_model"):
+        raise ConfigError("EMBED_BASE_URL is set but EMBED_MODEL is not: name the embedding model.")
+    if bool(values.get("llm_base_url")) and not values.get("llm_model"):
+        raise ConfigError("LLM_BASE_URL is set but LLM_MODEL is not: name the model to ask.")
+    return Config(**values)
+
+
+def _parse(name: str, raw: str, kind: Any) -> Any:
+    if kind == tuple[str, ...]:
+        return tuple(part.strip() for part in raw.split(",") if part.strip())
+    if kind is bool:
+        if raw.lower() in ("1", "true", "yes", "on"):
+            return True
+        if raw.lower() in ("0", "false", "no", "off"):
+            return False
+        raise ConfigError(f"{name}={raw!r} is neither true nor false.")
+    try:
+        return msgspec.convert(raw, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{name}={raw!r}: {str(error).split(' - ')[0]}.") from None
+
+
+def _check_url(name: str, raw: str, schemes: tuple[str, ...]) -> None:
+    # The value may hold a password, so it is never repeated in the message.
+    for part in raw.split(","):
+        if urlsplit(part.strip()).scheme not in schemes:
+            raise ConfigError(f"{name} must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}.")
+
+
+@cache
+def config() -> Config:
+    """This process's settings."""
+    return load(os.environ)
+
+
+def secret_key(settings: Config) -> str:
+    """`SECRET_KEY`, or one made once and kept in `DATA_DIR/secret_key` (mode 0600) so that restarts keep sessions."""
+    if settings.secret_key:
+        return settings.secret_key
+    path = settings.data / "secret_key"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Exclusive creation: of two processes that start at once, one writes and both read the same key.
+        with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(48))
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise ConfigError(f"DATA_DIR={settings.data_dir!r} cannot be written ({error.strerror}).") from None
+    if key := path.read_text().strip():
+        return key
+    raise ConfigError(f"{path} is empty: delete it, or set SECRET_KEY.")

@@ -1,0 +1,47 @@
+"""asyncpg connections to the records: one pool per process, opened by whoever owns the event loop."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+
+from chatserver.errors import Unavailable
+
+type Pool = asyncpg.Pool[asyncpg.Record]
+type Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+
+# What a lost, stopping or overloaded PostgreSQL raises. Everything else is a bug or a refused value.
+AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.QueryCanceledError,
+    asyncpg.InsufficientResourcesError,
+)
+
+
+async def open_pool(dsn: str, *, size: int = 8, server_settings: dict[str, str] | None = None) -> Pool:
+    """A pool of up to `size` connections; a query may take 10 s. Raises `Unavailable` when PostgreSQL is away."""
+    async with translated():
+        return await asyncpg.create_pool(
+            dsn,
+            min_size=1,
+            max_size=size,
+            timeout=5,
+            command_timeout=10,
+            server_settings={"application_name": "chatserver", **(server_settings or {})},
+        )
+
+
+@asynccontextmanager
+async def translated() -> AsyncIterator[None]:
+    """Turn "PostgreSQL is away" into `Unavailable`: the outcome of what ran inside is unknown."""
+    try:
+        yield
+    except AWAY as error:
+        raise Unavailable from error

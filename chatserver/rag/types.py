@@ -1,0 +1,85 @@
+"""The parts that flow through the answer pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+from chatserver.protocol.frames import Source, StageName
+from chatserver.providers.base import Usage
+
+__all__ = ["Delta", "Done", "Index", "Part", "Passage", "Question", "Sources", "Stage", "Turn"]
+
+
+class Turn(Struct, frozen=True):
+    """An earlier message of the room."""
+
+    role: Literal["user", "assistant"]
+    text: str
+
+
+class Question(Struct, frozen=True, kw_only=True):
+    """`collections`: ids of the only collections that may be searched; `history`: oldest first."""
+
+    text: str
+    history: tuple[Turn, ...] = ()
+    collections: tuple[str, ...] = ()
+    locale: str = "en"
+
+
+class Passage(Struct, frozen=True, kw_only=True):
+    """A retrieved chunk. `lexical` and `dense` are the legs' own scores (BM25; cosine), `score` the fused one, 0 … 1."""
+
+    chunk: str
+    document: str
+    collection: str
+    title: str
+    text: str
+    ordinal: int = 0
+    heading: str = ""
+    page: int | None = None
+    url: str | None = None
+    start: int = 0
+    end: int = 0
+    score: float = 0.0
+    lexical: float | None = None
+    dense: float | None = None
+
+
+class Index(Protocol):
+    """The two legs of retrieval over one index; each returns up to `k` passages, best first."""
+
+    async def lexical(self, query: str, collections: Sequence[str], k: int) -> list[Passage]: ...
+
+    async def dense(self, vector: Sequence[float], collections: Sequence[str], k: int) -> list[Passage]: ...
+
+
+class Stage(Struct, frozen=True, tag=True):
+    stage: StageName
+
+
+class Sources(Struct, frozen=True, tag=True):
+    """What the model is shown, numbered from 1; sent before the first delta."""
+
+    sources: tuple[Source, ...]
+
+
+class Delta(Struct, frozen=True, tag=True):
+    """The next piece of the final text; the deltas joined are exactly `Done.text`."""
+
+    text: str
+
+
+class Done(Struct, frozen=True, tag=True):
+    """The end. `sources` holds the cited ones only; `found` is False when nothing relevant was found."""
+
+    text: str
+    sources: tuple[Source, ...]
+    found: bool = True
+    cut: bool = False
+    usage: Usage | None = None
+
+
+type Part = Stage | Sources | Delta | Done
