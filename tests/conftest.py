@@ -1,0 +1,109 @@
+"""Real engines for the whole session: one private PostgreSQL and Redis, a fresh database for each test that asks.
+
+They are started before Django reads its settings, in a folder of this session's own.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+
+from chatserver.config import Config
+from chatserver.serving.embedded import Engines
+
+ROOT = Path(__file__).resolve().parents[1]
+_stash: dict[str, Engines] = {}
+_folders: list[Path] = []
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # An operator's own settings must not reach the tests.
+    for name in (
+        "DATABASE_URL",
+        "REDIS_URL",
+        "INDEX_URL",
+        "LLM_BASE_URL",
+        "LLM_MODEL",
+        "EMBED_BASE_URL",
+        "EMBED_MODEL",
+    ):
+        os.environ.pop(name.upper(), None)
+    folder = Path(tempfile.mkdtemp(prefix="chatserver-tests-"))
+    folder.chmod(0o711)
+    engines = Engines(folder)
+    engines.__enter__()
+    os.environ.update(
+        DATABASE_URL=engines.database_url,
+        REDIS_URL=f"{engines.redis_url}?db=0",
+        DATA_DIR=str(folder / "django"),
+        DJANGO_SETTINGS_MODULE="chatserver.settings",
+        SECRET_KEY="tests",
+    )
+    _stash["engines"] = engines
+    _folders.append(folder)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if engines := _stash.pop("engines", None):
+        engines.stop()
+    for folder in _folders:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def engines() -> Engines:
+    """The session's engines. Tests that break engines start their own (`chatserver.serving.embedded.Engines`)."""
+    return _stash["engines"]
+
+
+def sibling(url: str, database: str) -> str:
+    """The URL of another database of the same server."""
+    return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
+
+
+def migrate(database_url: str) -> None:
+    """Make the schema, as an operator would: in a process of its own."""
+    subprocess.run(
+        [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
+        cwd=ROOT,
+        env=os.environ | {"DATABASE_URL": database_url},
+        check=True,
+    )
+
+
+@pytest.fixture(scope="session")
+def template_database(engines: Engines) -> str:
+    """A migrated, empty database that others are copied from."""
+    with psycopg.connect(engines.database_url, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE template_chat")
+    migrate(sibling(engines.database_url, "template_chat"))
+    return "template_chat"
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def database_url(engines: Engines, template_database: str) -> Iterator[str]:
+    """A fresh, migrated database, gone after the test."""
+    name = f"chat_{next(_numbers)}"
+    with psycopg.connect(engines.database_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template_database} STRATEGY FILE_COPY")
+        yield sibling(engines.database_url, name)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def redis_url(engines: Engines) -> str:
+    """The session's Redis. Channel layers keep apart by database name, so nothing needs to be flushed."""
+    return f"{engines.redis_url}?db={next(_numbers) % 15 + 1}"
