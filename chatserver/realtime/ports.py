@@ -67,7 +67,9 @@ class Truth(Protocol):
         """One query for all `rooms`; rooms that are gone are left out."""
         ...
 
-    async def entries(self, user: str, *, limit: int, rooms: Sequence[str] | None = None) -> tuple[list[RoomEntry], bool]:
+    async def entries(
+        self, user: str, *, limit: int, rooms: Sequence[str] | None = None
+    ) -> tuple[list[RoomEntry], bool]:
         """The user's rooms by latest activity (or just those of `rooms`), and whether there are more."""
         ...
 
