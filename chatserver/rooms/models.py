@@ -114,7 +114,10 @@ class Message(models.Model):
 
 
 class Job(models.Model):
-    """An answer to be written: the queue that workers claim from. `beat` proves that its worker lives."""
+    """An answer to be written: the queue that workers claim from.
+
+    `beat` proves that its worker lives; `losses` counts the workers that fell silent over it since it was asked for.
+    """
 
     class State(models.TextChoices):
         PENDING = "pending"
@@ -127,6 +130,7 @@ class Job(models.Model):
     attempt = models.IntegerField(default=1)
     worker = models.CharField(max_length=64, null=True)  # noqa: DJ001 - NULL: no worker has it
     beat = models.BigIntegerField(default=0)
+    losses = models.IntegerField(default=0)
 
     class Meta:
         indexes = [models.Index(fields=["message"], name="job_open", condition=~models.Q(state="done"))]
