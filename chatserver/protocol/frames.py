@@ -284,7 +284,7 @@ class Ready(_Event, tag="ready"):
 
 
 class RoomChanges(_Event, tag="room.changes"):
-    """Answers `hello`, `room.join` and `room.sync`; `re` is set where a command asked for it."""
+    """What changed in a room since the client's `rev`: once per room of `hello`, and after `ok` to a join or sync."""
 
     room: str
     rev: int

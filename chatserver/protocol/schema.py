@@ -1,0 +1,183 @@
+"""The published forms of the protocol, made from the frame types: a JSON Schema and an AsyncAPI 3 document.
+
+`python -m chatserver.protocol.schema` (`make schema`) writes both to docs/; a test compares them with the types.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from typing import Any
+
+import msgspec
+
+from chatserver.config import BASE_DIR
+from chatserver.protocol.frames import (
+    COMMANDS,
+    FRAME_BYTES,
+    OBJECT_BYTES,
+    SERVER_FRAMES,
+    SUBPROTOCOL,
+    Error,
+    Hello,
+    Ok,
+    Ping,
+    RoomChanges,
+    RoomJoin,
+    RoomSync,
+    Welcome,
+)
+
+__all__ = ["asyncapi", "documents", "json_schema"]
+
+type Document = dict[str, Any]
+type Frame = type[msgspec.Struct]
+
+JSON_SCHEMA = BASE_DIR / "docs" / "protocol.schema.json"
+ASYNCAPI = BASE_DIR / "docs" / "asyncapi.yaml"
+
+# Beside `ok` and `error`, what may answer a command.
+_ANSWERS: dict[Frame, tuple[Frame, ...]] = {
+    Hello: (Welcome, Error),
+    RoomJoin: (Ok, RoomChanges, Error),
+    RoomSync: (Ok, RoomChanges, Error),
+    Ping: (Ok,),
+}
+
+
+def json_schema() -> Document:
+    """Every frame under `$defs`; `Command` and `ServerFrame` are the two tagged unions."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:chatserver:{SUBPROTOCOL}",
+        "title": "Wire protocol v1",
+        "description": "Generated from chatserver/protocol/frames.py; docs/protocol.md is its prose. Unknown fields "
+        "and unknown types of server frames are to be ignored.",
+        "anyOf": [{"$ref": "#/$defs/Command"}, {"$ref": "#/$defs/ServerFrame"}],
+        "$defs": {
+            "Command": _union(COMMANDS, "#/$defs/"),
+            "ServerFrame": _union(SERVER_FRAMES, "#/$defs/"),
+            **_definitions("#/$defs/{name}"),
+        },
+    }
+
+
+def asyncapi() -> Document:
+    """The server's side: it receives each command and replies to it, and it sends events."""
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "chatserver",
+            "version": "1.0.0",
+            "description": "Rooms, messages and streamed answers over one WebSocket. The rules that a schema cannot "
+            "hold are in protocol.md, beside this document.",
+            "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
+        },
+        "defaultContentType": "application/json",
+        "servers": {
+            "own": {
+                "host": "{host}",
+                "protocol": "wss",
+                "description": "Your own server; `ws` without TLS in development.",
+                "variables": {"host": {"default": "localhost:8000"}},
+            }
+        },
+        "channels": {
+            "socket": {
+                "address": "/ws",
+                "description": f"Text frames of JSON objects, subprotocol `{SUBPROTOCOL}`. A client sends one object "
+                f"of at most {FRAME_BYTES} bytes per frame; the server sends one or more per frame, separated by "
+                f"newlines, each of at most {OBJECT_BYTES} bytes.",
+                "messages": {
+                    frame.__name__: {"$ref": f"#/components/messages/{frame.__name__}"} for frame in _frames()
+                },
+                "bindings": {"ws": {"method": "GET", "bindingVersion": "0.1.0"}},
+            }
+        },
+        "operations": {
+            **{
+                f"receive{frame.__name__.removesuffix('Command')}": {
+                    "action": "receive",
+                    "channel": {"$ref": "#/channels/socket"},
+                    "summary": _summary(frame),
+                    "messages": [_message(frame)],
+                    "reply": {
+                        "channel": {"$ref": "#/channels/socket"},
+                        "messages": [_message(answer) for answer in _ANSWERS.get(frame, (Ok, Error))],
+                    },
+                }
+                for frame in COMMANDS
+            },
+            "sendEvents": {
+                "action": "send",
+                "channel": {"$ref": "#/channels/socket"},
+                "summary": "What the server says unasked.",
+                "messages": [_message(frame) for frame in SERVER_FRAMES if frame not in (Ok, Welcome)],
+            },
+        },
+        "components": {
+            "messages": {
+                frame.__name__: {
+                    "name": _tag(frame),
+                    "title": _tag(frame),
+                    "summary": _summary(frame),
+                    "payload": {"$ref": f"#/components/schemas/{frame.__name__}"},
+                }
+                for frame in _frames()
+            },
+            "schemas": _definitions("#/components/schemas/{name}"),
+        },
+    }
+
+
+def documents() -> dict[str, str]:
+    """The text of each generated file of docs/, by its name."""
+    import yaml  # a development dependency: a server never writes these files
+
+    head = "# Generated by `make schema` from chatserver/protocol/frames.py.\n"
+    return {
+        JSON_SCHEMA.name: json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n",
+        ASYNCAPI.name: head + yaml.safe_dump(asyncapi(), sort_keys=False, allow_unicode=True, width=110),
+    }
+
+
+def _frames() -> tuple[Frame, ...]:
+    return (*COMMANDS, *SERVER_FRAMES)
+
+
+def _tag(frame: Frame) -> str:
+    return str(frame.__struct_config__.tag)
+
+
+def _message(frame: Frame) -> Document:
+    # Named by the class: a command and an event may share their type (`room.typing`, `room.read`).
+    return {"$ref": f"#/channels/socket/messages/{frame.__name__}"}
+
+
+def _summary(frame: Frame) -> str:
+    text = inspect.getdoc(frame) or ""
+    return " ".join(text.split()) if frame.__doc__ else f"`{_tag(frame)}`"
+
+
+def _union(frames: tuple[Frame, ...], prefix: str) -> Document:
+    return {
+        "oneOf": [{"$ref": prefix + frame.__name__} for frame in frames],
+        "discriminator": {
+            "propertyName": "type",
+            "mapping": {_tag(frame): prefix + frame.__name__ for frame in frames},
+        },
+    }
+
+
+def _definitions(template: str) -> Document:
+    _, components = msgspec.json.schema_components(_frames(), ref_template=template)
+    return dict(sorted(components.items()))
+
+
+def main() -> None:
+    for name, text in documents().items():
+        (BASE_DIR / "docs" / name).write_text(text)
+
+
+if __name__ == "__main__":
+    main()
