@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models.functions import Now
 
 from chatserver.ids import uuid7
 from chatserver.sites.models import Site, User
@@ -95,7 +96,7 @@ class Message(models.Model):
     text = models.TextField(blank=True)
     status = models.CharField(max_length=16, choices=Status, default=Status.COMPLETE)
     reply_to = models.UUIDField(null=True)
-    created = models.DateTimeField(db_default=models.functions.Now())
+    created = models.DateTimeField(db_default=Now())
     edited = models.DateTimeField(null=True)
     sources = models.JSONField(default=list, db_default=models.Value("[]", output_field=models.JSONField()))
     usage = models.JSONField(null=True)
@@ -133,7 +134,10 @@ class Job(models.Model):
     losses = models.IntegerField(default=0)
 
     class Meta:
-        indexes = [models.Index(fields=["message"], name="job_open", condition=~models.Q(state="done"))]
+        indexes = [
+            models.Index(fields=["message"], name="job_open", condition=~models.Q(state="done")),
+            models.Index(fields=["room"], name="job_room", condition=~models.Q(state="done")),
+        ]
 
     def __str__(self) -> str:
         return f"{self.message_id}: {self.state}, attempt {self.attempt}"

@@ -6,7 +6,8 @@
 CREATE FUNCTION chat_append(
   p_room uuid[], p_author uuid[], p_cid text[], p_hash bytea[], p_id uuid[], p_answer uuid[], p_text text[],
   p_reply uuid[], p_ask boolean[], p_mention boolean[])
-RETURNS TABLE(ord bigint, code text, id uuid, seq bigint, answer uuid, duplicate boolean, created timestamptz)
+RETURNS TABLE(ord bigint, code text, id uuid, seq bigint, answer uuid, duplicate boolean, created timestamptz,
+  assistant text)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
@@ -56,9 +57,10 @@ BEGIN
          CASE WHEN m.id IS NOT NULL THEN CASE WHEN m.body_hash = u.hash THEN 'ok' ELSE 'conflict' END
               WHEN EXISTS (SELECT 1 FROM rooms_member b WHERE b.room_id = u.room AND b.user_id = u.author) THEN 'reply_to'
               ELSE 'not_found' END,
-         m.id, m.seq, m.answer, m.id IS DISTINCT FROM u.id, m.created
+         m.id, m.seq, m.answer, m.id IS DISTINCT FROM u.id, m.created, s.assistant_name::text
     FROM unnest(p_room, p_author, p_cid, p_hash, p_id) WITH ORDINALITY u(room, author, cid, hash, id, ord)
     LEFT JOIN rooms_message m ON m.room_id = u.room AND m.author_id = u.author AND m.cid = u.cid
+    LEFT JOIN rooms_room r ON r.id = u.room LEFT JOIN sites_site s ON s.id = r.site_id
    ORDER BY u.ord;
 END $$;
 
