@@ -18,6 +18,7 @@ AWAY = (
     TimeoutError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection lost in the middle of asyncpg's own introspection
     asyncpg.OperatorInterventionError,
     asyncpg.LockNotAvailableError,
     asyncpg.QueryCanceledError,

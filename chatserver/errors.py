@@ -1,4 +1,4 @@
-"""The one error tree. Each error has a wire code and carries data; each edge turns it into a frame or an HTTP problem once.
+"""The one error tree. An error has a wire code and carries data; each edge makes a frame or an HTTP problem of it once.
 
 The codes are those of docs/protocol.md, "Error codes". `message` is for people and never holds a secret.
 """

@@ -68,9 +68,25 @@ class Writer:
         self._closing: Close | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._over = False
+        self._held = False
 
     def wake(self) -> None:
         raise NotImplementedError
+
+    def hold(self) -> None:
+        """Write nothing until `release`."""
+        self._held = True
+
+    def release(self) -> None:
+        self._held = False
+        self.wake()
+
+    def take_back(self) -> list[bytes]:
+        """Empty the outbox while writing is held, to put something before what is in it."""
+        now, frames = time.monotonic(), []
+        while (frame := self._outbox.pull(now)) is not None:
+            frames.append(frame)
+        return frames
 
     async def drained(self) -> None:
         """Wait until less than 64 KiB lies unsent. A socket that never drains is closed, which ends its tasks."""
@@ -80,7 +96,7 @@ class Writer:
 
     def shut(self, close: Close) -> None:
         """Write what waits (its last object is `bye`), then close; cut the socket when that takes too long."""
-        self._closing = close
+        self._closing, self._held = close, False
         seconds = CLOSE_SECONDS
         if close.code == SLOW.code:
             # What waits is what it does not read, and it resumes by position: only `bye` is worth a try.
@@ -100,11 +116,8 @@ class Writer:
         raise NotImplementedError
 
     def _keep_last(self) -> None:
-        now, last = time.monotonic(), None
-        while (frame := self._outbox.pull(now)) is not None:
-            last = frame
-        if last is not None:
-            self._outbox.offer(last.rpartition(b"\n")[2], now)
+        if frames := self.take_back():
+            self._outbox.offer(frames[-1].rpartition(b"\n")[2], time.monotonic())
 
     def _flushed(self) -> None:
         if self._outbox.unsent < SOFT_BYTES:
@@ -125,14 +138,14 @@ class WireWriter(Writer):
 
     def wake(self) -> None:
         # Not at once: what one tick offers leaves as one frame.
-        if not self._scheduled and not self._over:
+        if not self._scheduled and not self._over and not self._held:
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self._flush)
 
     def _flush(self) -> None:
         self._scheduled = False
         wire, outbox, now = self._wire, self._outbox, time.monotonic()
-        if self._over or self._closed:
+        if self._over or self._closed or self._held:
             return
         while not wire.paused and (frame := outbox.pull(now)) is not None:
             wire.write(self._frames.get(wire, frame))
@@ -171,7 +184,7 @@ class SendWriter(Writer):
             await self._woken.wait()
             self._woken.clear()
             await asyncio.sleep(0)  # what one tick offers leaves as one frame
-            while (frame := self._outbox.pull(time.monotonic())) is not None:
+            while not self._held and (frame := self._outbox.pull(time.monotonic())) is not None:
                 await self._tell({"type": "websocket.send", "text": frame.decode()})
                 self._flushed()
             if self._closing:

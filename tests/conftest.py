@@ -18,7 +18,6 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 
-from chatserver.config import Config
 from chatserver.serving.embedded import Engines
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -9,7 +9,7 @@ from chatserver.sites.models import Site
 
 
 class Collection(models.Model):
-    """Documents with one audience. `public`: visitors of the site may be answered from it; `internal`: its users only."""
+    """Documents with one audience. `public`: visitors of the site are answered from it too; `internal`: its users only."""
 
     class Visibility(models.TextChoices):
         PUBLIC = "public"

@@ -26,8 +26,8 @@ class Excerpt(Struct, frozen=True):
 
 
 class Prompt(Struct, frozen=True, kw_only=True):
-    """A question ready to be answered. `messages` is the whole chat for a language model; `question` (stand-alone, after
-    rewriting) and `excerpts` are the same thing for a model that quotes instead of writing."""
+    """A question ready to be answered. `messages` is the whole chat for a language model; `question` (stand-alone,
+    after rewriting) and `excerpts` are the same thing for a model that quotes instead of writing."""
 
     messages: tuple[ChatMessage, ...]
     question: str

@@ -30,7 +30,7 @@ class Question(Struct, frozen=True, kw_only=True):
 
 
 class Passage(Struct, frozen=True, kw_only=True):
-    """A retrieved chunk. `lexical` and `dense` are the legs' own scores (BM25; cosine), `score` the fused one, 0 … 1."""
+    """A retrieved chunk. `lexical`, `dense`: the legs' own scores (BM25; cosine); `score`: the fused one, 0 … 1."""
 
     chunk: str
     document: str

@@ -152,7 +152,7 @@ class Replica:
     # --- the truth -------------------------------------------------------------------------------------------------
 
     def load(self, state: RoomState, asked_at: float, now: float) -> Effects:
-        """Become `state`; sockets that are here get it as a reset. When what we have still fits, only fill the shelf."""
+        """Become `state` (sockets here get a reset); when what we have still fits, only fill the shelf."""
         effects = Effects()
         if self.loaded and not self.stale and state.epoch == self.epoch:
             self._widen(state, now)

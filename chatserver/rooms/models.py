@@ -98,7 +98,7 @@ class Message(models.Model):
     reply_to = models.UUIDField(null=True)
     created = models.DateTimeField(db_default=Now())
     edited = models.DateTimeField(null=True)
-    sources = models.JSONField(default=list, db_default=models.Value("[]", output_field=models.JSONField()))
+    sources = models.JSONField(default=list, db_default=models.Value([], output_field=models.JSONField()))
     usage = models.JSONField(null=True)
 
     class Meta:

@@ -15,8 +15,8 @@ from chatserver.errors import Unavailable
 
 class Command(BaseCommand):
     help = (
-        "Write answers in a process of its own. Start as many as you like, on any machine that reaches PostgreSQL, Redis "
-        "and the index; set ANSWERS_PER_PROCESS=0 for the serving processes to leave all answers to them."
+        "Write answers in a process of its own. Start as many as you like, on any machine that reaches PostgreSQL, "
+        "Redis and the index; set ANSWERS_PER_PROCESS=0 for the serving processes to leave all answers to them."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -1,0 +1,177 @@
+"""The WebSocket edge: a thin shell around the session, the commands and the writer of one socket.
+
+It overrides `dispatch`, which in Channels takes a turn of the one database thread before every event, and has no
+channel layer of its own: the hub subscribes once per process. What receives frames never waits, so nothing piles up
+behind it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any
+
+from channels.consumer import AsyncConsumer
+from channels.exceptions import StopConsumer
+
+from chatserver.config import config
+from chatserver.errors import ChatError, Conflict
+from chatserver.metrics import Counter
+from chatserver.protocol import codec
+from chatserver.protocol.frames import (
+    DONE,
+    SUBPROTOCOL,
+    AuthRefresh,
+    Close,
+    Command,
+    Hello,
+    Ok,
+    Ping,
+    User,
+)
+from chatserver.protocol.session import Refusal, Session
+from chatserver.realtime.socket import Socket
+from consumers import origin
+from consumers.commands import Commands, told
+from consumers.greeting import Greeting, may_connect
+from consumers.writer import writer_for
+
+__all__ = ["ChatConsumer"]
+
+MAX_AGE = 12 * 3600.0
+"""Seconds, give or take 10 %: an older socket is asked to reconnect, so that no process keeps its sockets for ever."""
+NOBODY = User(id="", name="", kind="visitor")
+"""Whose a socket is before its hello."""
+
+COMMANDS = Counter("chatserver_commands_total", "Commands received from sockets.", label="type")
+REFUSALS = Counter("chatserver_refused_frames_total", "Frames that led to no command.", label="code")
+
+
+class ChatConsumer(AsyncConsumer):
+    channel_layer_alias = "none"
+
+    _live = False
+
+    async def __call__(
+        self,
+        scope: Mapping[str, Any],
+        receive: Callable[[], Awaitable[Mapping[str, Any]]],
+        send: Callable[[Mapping[str, Any]], Awaitable[None]],
+    ) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self._forget()  # also when the server cancels instead of saying "disconnect"
+
+    async def dispatch(self, message: Mapping[str, Any]) -> None:
+        match message["type"]:
+            case "websocket.receive":
+                self._receive(message.get("text"))
+            case "websocket.connect":
+                await self._connect()
+            case _:
+                raise StopConsumer
+
+    async def _connect(self) -> None:
+        handshake = origin.read(self.scope, config())
+        if SUBPROTOCOL not in handshake.subprotocols or not await may_connect(handshake):
+            await self.send({"type": "websocket.close"})  # before the accept this is HTTP 403
+            raise StopConsumer
+        await self.send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL})
+        self._loop = asyncio.get_running_loop()
+        self._session = Session(self._loop.time(), max_age=MAX_AGE * random.uniform(0.9, 1.1))  # noqa: S311 - jitter
+        self._sock = sock = Socket(NOBODY, f"c-{secrets.token_hex(6)}", wake=self._wake, shut=self._shut)
+        self._writer = writer_for(self.scope, self.base_send, sock.outbox)
+        self._commands = Commands(sock)
+        self._greeting = Greeting(handshake, sock, self._session, self._writer, self._commands, self._arm)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._refreshing = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._live = True
+        self._arm()
+        if (full := self._greeting.admit()) is not None:
+            sock.close(full)
+
+    def _receive(self, text: str | None) -> None:
+        match self._session.receive(text, self._loop.time()):
+            case None:
+                pass
+            case Refusal(error=error, close=close):
+                REFUSALS.add(label=error.code)
+                self._sock.offer(codec.encode(error))
+                if close is not None:
+                    self._sock.close(close)
+            case command:
+                COMMANDS.add(label=str(command.__struct_config__.tag))
+                try:
+                    self._take(command, len(text or ""))
+                except ChatError as error:
+                    self._sock.offer(codec.encode(codec.error_frame(error, re=command.id)))
+
+    def _take(self, command: Command, size: int) -> None:
+        match command:
+            case Ping():
+                self._sock.offer(codec.encode(Ok(re=command.id)))
+            case Hello():
+                self._commands.hold()
+                self._start(self._greeting.greet(command))
+            case AuthRefresh():
+                if self._refreshing:
+                    raise Conflict("A refresh of this socket is under way.")
+                self._refreshing = True
+                self._start(self._refresh(command))
+            case _:
+                self._commands.submit(command, size)
+
+    async def _refresh(self, command: AuthRefresh) -> None:
+        try:
+            answer: Ok | None = await self._greeting.refresh(command)
+        except Exception as error:
+            self._sock.offer(codec.encode(codec.error_frame(told(error, "auth.refresh"), re=command.id)))
+        else:
+            self._sock.offer(codec.encode(answer))
+        finally:
+            self._refreshing = False
+
+    # --- deadlines and the end ---------------------------------------------------------------------------------------
+
+    def _arm(self) -> None:
+        """Look again when the session's next deadline comes; to be called when it may have moved."""
+        if self._timer:
+            self._timer.cancel()
+        deadline = self._session.deadline
+        self._timer = None if deadline is None else self._loop.call_at(deadline, self._check)
+
+    def _check(self) -> None:
+        if (close := self._session.overdue(self._loop.time())) is not None:
+            self._sock.close(close)
+        else:
+            self._arm()
+
+    def _wake(self) -> None:
+        self._writer.wake()
+
+    def _shut(self, close: Close) -> None:
+        self._session.close()
+        self._arm()
+        self._writer.shut(close)
+
+    async def _forget(self) -> None:
+        if not self._live:
+            return
+        self._live, sock = False, self._sock
+        self._session.close()
+        self._arm()
+        sock.closing = sock.closing or DONE  # a join that is under way must not add it to a room any more
+        self._writer.stop()
+        self._commands.finish()
+        for task in self._tasks:
+            task.cancel()
+        await self._greeting.part()
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name="socket: hello or refresh")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,27 @@
+"""Which path is which socket: there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from consumers.chat import ChatConsumer
+
+__all__ = ["PATH", "websocket"]
+
+PATH = "/ws"
+
+_chat = ChatConsumer.as_asgi()
+
+
+async def websocket(
+    scope: Mapping[str, Any],
+    receive: Callable[[], Awaitable[Mapping[str, Any]]],
+    send: Callable[[Mapping[str, Any]], Awaitable[None]],
+) -> None:
+    """The ASGI application of all WebSockets; another path is refused before the accept."""
+    if scope["path"] == PATH:
+        await _chat(scope, receive, send)
+        return
+    await receive()
+    await send({"type": "websocket.close"})
