@@ -5,20 +5,43 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import AbstractContextManager, nullcontext
 
+from chatserver.config import config
 from chatserver.errors import ConfigError, EngineMissing
+
+WITHOUT_ENGINES = frozenset(
+    "check collectstatic compilemessages diffsettings help makemessages makemigrations version --help --version".split()
+)
 
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatserver.settings")
-    from django.core.management import execute_from_command_line
-
     try:
-        execute_from_command_line(sys.argv)
+        with _engines(sys.argv[1:]):
+            from django.core.management import execute_from_command_line
+
+            execute_from_command_line(sys.argv)
     except ConfigError as error:
         sys.exit(_complain(f"Wrong setting: {error}", 2))
     except EngineMissing as error:
         sys.exit(_complain(f"Missing engine: {error}", 3))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _engines(arguments: list[str]) -> AbstractContextManager[object]:
+    """PostgreSQL and Redis for the command, and for what it starts: those of the settings, or private ones."""
+    settings = config()
+    if not arguments or arguments[0] in WITHOUT_ENGINES or {"-h", "--help"} & set(arguments):
+        return nullcontext()
+    from chatserver.serving.embedded import Engines
+
+    engines = Engines(settings.data, settings.database_url, settings.redis_url)
+    engines.__enter__()
+    os.environ["DATABASE_URL"], os.environ["REDIS_URL"] = engines.database_url, engines.redis_url
+    config.cache_clear()
+    return engines
 
 
 def _complain(line: str, code: int) -> int:

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatserver.settings")
 
 from django.core.asgi import get_asgi_application
-
-type Message = MutableMapping[str, Any]
-type Receive = Callable[[], Awaitable[Message]]
-type Send = Callable[[Message], Awaitable[None]]
 
 http = get_asgi_application()
 
@@ -20,20 +15,20 @@ from chatserver import wiring  # noqa: E402 - models need Django, which is set u
 from consumers.routing import websocket  # noqa: E402
 
 
-async def application(scope: Message, receive: Receive, send: Send) -> None:
+async def application(scope: Any, receive: Any, send: Any) -> None:
     # Daphne knows no lifespan, and the process's services belong to the loop that serves: the first scope starts them.
     if scope["type"] == "lifespan":
         await _lifespan(receive, send)
         return
-    wiring.begin()
+    await wiring.start()
     await (websocket if scope["type"] == "websocket" else http)(scope, receive, send)
 
 
-async def _lifespan(receive: Receive, send: Send) -> None:
+async def _lifespan(receive: Any, send: Any) -> None:
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
-            wiring.begin()
+            await wiring.start()
             await send({"type": "lifespan.startup.complete"})
         else:
             await wiring.stop()

@@ -48,7 +48,7 @@ class Config(Struct, frozen=True, kw_only=True):
     log_level: str = "INFO"
     # people
     demo_password: str = ""
-    language: str = "en"
+    default_language: str = "en"  # not LANGUAGE: that is the locale of a Unix shell
     access_token_seconds: Annotated[int, Meta(ge=60, le=86_400)] = 900
     refresh_token_days: Annotated[int, Meta(ge=1, le=365)] = 30
     # limits
@@ -93,7 +93,7 @@ class Config(Struct, frozen=True, kw_only=True):
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "log_level": ("DEBUG", "INFO", "WARNING", "ERROR"),
-    "language": ("en", "zh-CN"),
+    "default_language": ("en", "zh-CN"),
 }
 _URLS: dict[str, tuple[str, ...]] = {
     "database_url": ("postgresql", "postgres"),

@@ -27,11 +27,11 @@ AWAY = (
 
 
 async def open_pool(dsn: str, *, size: int = 8, server_settings: dict[str, str] | None = None) -> Pool:
-    """A pool of up to `size` connections; a query may take 10 s. Raises `Unavailable` when PostgreSQL is away."""
+    """A pool of up to `size` connections; a query may take 10 s."""
     async with translated():
         return await asyncpg.create_pool(
             dsn,
-            min_size=1,
+            min_size=0,  # connects when first needed, so that a server starts while PostgreSQL is away
             max_size=size,
             timeout=5,
             command_timeout=10,

@@ -86,7 +86,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
-LANGUAGE_CODE = {"zh-CN": "zh-hans"}.get(_config.language, _config.language)
+LANGUAGE_CODE = {"zh-CN": "zh-hans"}.get(_config.default_language, _config.default_language)
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
 LOCALE_PATHS = [BASE_DIR / "chatserver" / "locale"]
 TIME_ZONE = "UTC"

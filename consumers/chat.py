@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 from channels.consumer import AsyncConsumer
@@ -54,12 +54,7 @@ class ChatConsumer(AsyncConsumer):
 
     _live = False
 
-    async def __call__(
-        self,
-        scope: Mapping[str, Any],
-        receive: Callable[[], Awaitable[Mapping[str, Any]]],
-        send: Callable[[Mapping[str, Any]], Awaitable[None]],
-    ) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         try:
             await super().__call__(scope, receive, send)
         finally:
@@ -127,7 +122,7 @@ class ChatConsumer(AsyncConsumer):
 
     async def _refresh(self, command: AuthRefresh) -> None:
         try:
-            answer: Ok | None = await self._greeting.refresh(command)
+            answer = await self._greeting.refresh(command)
         except Exception as error:
             self._sock.offer(codec.encode(codec.error_frame(told(error, "auth.refresh"), re=command.id)))
         else:
@@ -166,10 +161,10 @@ class ChatConsumer(AsyncConsumer):
         self._arm()
         sock.closing = sock.closing or DONE  # a join that is under way must not add it to a room any more
         self._writer.stop()
-        self._commands.finish()
         for task in self._tasks:
             task.cancel()
         await self._greeting.part()
+        await self._commands.finish()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work, name="socket: hello or refresh")

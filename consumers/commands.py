@@ -153,6 +153,32 @@ class Commands:
                 return None
             case RoomLeave(room=room):
                 hub.leave(room, sock)
+            case RoomHistory(room=room, before=before, limit=limit):
+                ok.messages, ok.more = await actions.history(principal, room, before, limit)
+            case MessageSend(room=room, cid=cid, text=text, reply_to=reply_to, ask=ask):
+                sent = await actions.post_message(
+                    principal, room, cid, text, reply_to=reply_to, ask=None if ask is UNSET else ask
+                )
+                ok.message, ok.seq, ok.duplicate = sent.message, sent.seq, sent.duplicate
+                ok.answer = sent.answer or UNSET
+            case MessageEdit(message=message, text=text):
+                ok.rev = await actions.edit_message(principal, message, text)
+            case MessageDelete(message=message):
+                ok.rev = await actions.delete_message(principal, message)
+            case AnswerStop(message=message, room=room, cid=cid, attempt=attempt):
+                if message is UNSET:
+                    assert room is not UNSET
+                    assert cid is not UNSET  # `_resolve` refused anything less
+                    message = await actions.answer_for(principal, room, cid)
+                await actions.stop_answer(principal, message, None if attempt is UNSET else attempt)
+            case AnswerRetry(message=message, attempt=attempt):
+                ok.attempt = await actions.retry_answer(principal, message, attempt)
+            case AnswerRate(message=message, score=score, comment=comment):
+                await actions.rate_answer(principal, message, score, comment)
+            case RoomTypingCommand(room=room, on=on):
+                await actions.typing(principal, room, on)
+            case RoomReadCommand(room=room, seq=seq):
+                await actions.mark_read(principal, room, seq)
             case _:
                 assert_never(command)
         return ok

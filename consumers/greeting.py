@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -18,14 +19,15 @@ from chatserver.protocol.frames import (
     AuthRefresh,
     Close,
     Hello,
-    Limits,
     Ok,
     Ready,
     RoomGone,
     ServerFrame,
     Welcome,
 )
+from chatserver.protocol.frames import Limits as WireLimits
 from chatserver.protocol.session import Session
+from chatserver.realtime.limits import Limits
 from chatserver.realtime.socket import Socket
 from chatserver.sites.principals import Principal
 from chatserver.wiring import Services
@@ -72,6 +74,18 @@ class Greeting:
         self._proved: tuple[str, Principal] | None = None
         self._principal: Principal | None = None
         self._services: Services | None = None
+        self._counted_user: str | None = None
+        self._counted_address: Limits | None = None
+
+    def admit(self) -> Close | None:
+        """Count the socket by its address; why it must be closed at once, if there are too many."""
+        limits = wiring.services().limits
+        try:
+            limits.enter_address(self._handshake.address)
+        except RateLimited as error:
+            return Close(LIMITED.code, error.message, error.retry_after)
+        self._counted_address = limits
+        return None
 
     async def greet(self, hello: Hello) -> None:
         """Answer `hello` and resume its rooms; never raises but for cancellation."""
@@ -97,8 +111,22 @@ class Greeting:
 
     async def part(self) -> None:
         """The socket is gone."""
+        if self._counted_address is not None:
+            self._counted_address.exit_address(self._handshake.address)
         if self._services is not None:
+            self._count_user(self._services, None)
             await self._services.hub.detach(self._sock)
+
+    def _count_user(self, services: Services, user: str | None) -> None:
+        """Count the socket as one of `user`'s. Raises `RateLimited` when they have too many."""
+        if user == self._counted_user:
+            return
+        if self._counted_user is not None:
+            services.limits.exit_user(self._counted_user)
+            self._counted_user = None
+        if user is not None:
+            services.limits.enter_user(user)
+            self._counted_user = user
 
     async def _prove(self, services: Services, hello: Hello) -> Principal:
         """Who it is. A credential of the handshake beats the token of the hello."""
@@ -120,8 +148,9 @@ class Greeting:
 
     async def _welcome(self, services: Services, principal: Principal, hello: Hello) -> None:
         hub, sock = services.hub, self._sock
-        sock.user = principal.user
         self._services = services
+        self._count_user(services, principal.user.id)
+        sock.user = principal.user
         self._writer.hold()  # the user's events begin before the list of their rooms is read, but come after it
         try:
             await hub.attach(sock)
@@ -133,7 +162,7 @@ class Greeting:
                     epoch=epoch,
                     conn=sock.conn,
                     user=principal.user,
-                    limits=Limits(sends_per_minute=services.config.sends_per_minute),
+                    limits=WireLimits(sends_per_minute=services.config.sends_per_minute),
                     expires=_time(principal.expires),
                     rooms=rooms,
                     more=more,
@@ -156,7 +185,7 @@ class Greeting:
         self._principal = principal
         lifetime = None
         if principal.expires is not None:
-            lifetime = (principal.expires - datetime.now(UTC)).total_seconds()
+            lifetime = principal.expires - time.time()
         self._session.welcome(asyncio.get_running_loop().time(), lifetime)
         self._rearm()
         self._commands.open(services, principal)
@@ -169,7 +198,7 @@ class Greeting:
             case Forbidden():
                 self._sock.close(FORBIDDEN)
             case RateLimited():
-                self._sock.close(Close(LIMITED.code, LIMITED.reason, error.retry_after))
+                self._sock.close(Close(LIMITED.code, error.message, error.retry_after))
             case _:
                 # The records are away, or we failed: the client may say it again.
                 self._session.postpone(asyncio.get_running_loop().time())
@@ -192,6 +221,6 @@ class Greeting:
         self._sock.offer(codec.encode(frame))
 
 
-def _time(moment: datetime | None) -> str | None:
+def _time(moment: float | None) -> str | None:
     """RFC 3339, UTC, to the second and never late."""
-    return None if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return None if moment is None else datetime.fromtimestamp(int(moment), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from consumers.chat import ChatConsumer
@@ -14,11 +13,7 @@ PATH = "/ws"
 _chat = ChatConsumer.as_asgi()
 
 
-async def websocket(
-    scope: Mapping[str, Any],
-    receive: Callable[[], Awaitable[Mapping[str, Any]]],
-    send: Callable[[Mapping[str, Any]], Awaitable[None]],
-) -> None:
+async def websocket(scope: Any, receive: Any, send: Any) -> None:
     """The ASGI application of all WebSockets; another path is refused before the accept."""
     if scope["path"] == PATH:
         await _chat(scope, receive, send)

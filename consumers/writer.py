@@ -18,7 +18,7 @@ from chatserver.realtime.outbox import SOFT_BYTES, Outbox
 
 __all__ = ["SendWriter", "Wire", "WireWriter", "Writer", "writer_for"]
 
-type Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+type Send = Callable[[Any], Awaitable[None]]
 
 CLOSE_SECONDS = 5.0
 """For the last objects and the closing handshake of a socket that drains slowly; then it is cut."""

@@ -45,14 +45,26 @@ class _Sighting(Struct):
 
 class Worker:
     def __init__(
-        self, store: Store, hub: Hub, pipeline: Pipeline, *, name: str, slots: int, answer_seconds: float = 300.0
+        self,
+        store: Store,
+        hub: Hub,
+        pipeline: Pipeline,
+        *,
+        name: str,
+        slots: int,
+        answer_seconds: float = 300.0,
+        history: int = 12,
     ) -> None:
+        """`slots`: answers written at once, 0 for none; `answer_seconds`: how long one may take; `history`: earlier
+        messages that go with a question.
+        """
         self.name = name
         self._store = store
         self._hub = hub
         self._pipeline = pipeline
         self._slots = slots
         self._seconds = answer_seconds
+        self._history = history
         self._writers: dict[tuple[str, int], Writer] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._loops: list[asyncio.Task[None]] = []
@@ -65,7 +77,9 @@ class Worker:
         return len(self._writers)
 
     async def start(self) -> None:
-        """Begin to work; returns at once."""
+        """Begin to work; returns at once. Without slots there is nothing to do."""
+        if not self._slots:
+            return
         self._hub.on_wake = self._woken.set
         self._loops = [
             asyncio.create_task(self._forever(self._claim, self._claim_pause), name="answers: claim"),
@@ -85,6 +99,8 @@ class Worker:
         for task in writing:
             task.cancel()
         await asyncio.gather(*writing, return_exceptions=True)
+        if not self._slots:
+            return
         try:
             released = await self._store.release(self.name)
         except Unavailable:
@@ -125,7 +141,7 @@ class Worker:
         writer = self._writers[key] = Writer(job, self._hub, self._store, seconds=self._seconds)
 
         async def parts() -> AsyncGenerator[Part]:
-            question = await self._store.context(job)
+            question = await self._store.context(job, history=self._history)
             async with aclosing(self._pipeline.run(question)) as run:
                 async for part in run:
                     yield part

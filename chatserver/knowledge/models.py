@@ -9,7 +9,7 @@ from chatserver.sites.models import Site
 
 
 class Collection(models.Model):
-    """Documents with one audience. `public`: visitors of the site are answered from it too; `internal`: its users only."""
+    """Documents with one audience. `public`: also visitors of the site are answered from it; `internal`: only users."""
 
     class Visibility(models.TextChoices):
         PUBLIC = "public"

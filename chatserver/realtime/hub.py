@@ -81,7 +81,13 @@ class Hub:
         self._writers = Writers(self._say_snapshot, self._say_tail)
         self._healer = Healer(truth, at=self._position, loaded=self._loaded, healed=self._healed)
         self._shelves = Shelves(self._rooms)
-        self._sweep = Sweep(truth, self._rooms, self._users, self._healer, self._gone, self._free, self._confirm)
+        self._sweep = Sweep(
+            *(truth, self._rooms, self._users, self._healer),
+            gone=self._gone,
+            free=self._free,
+            confirm=self._confirm,
+            online=lambda user: self.online(user),
+        )
         self._tails: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[object]] = set()
         self._sockets = 0

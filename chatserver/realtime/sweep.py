@@ -40,6 +40,7 @@ class Sweep:
         gone: Callable[[Served, GoneCode], None],
         free: Callable[[Served], None],
         confirm: Callable[[Served], Awaitable[None]],
+        online: Callable[[str], bool],
     ) -> None:
         self._truth = truth
         self._rooms = rooms
@@ -48,6 +49,7 @@ class Sweep:
         self._gone = gone
         self._free = free
         self._confirm = confirm
+        self._online = online
         self._epoch = ""
         self._soon = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -103,12 +105,10 @@ class Sweep:
     def _say_count(self, served: Served, now: float) -> None:
         if served.count_due:
             served.count_due = False
-            online = sum(self.online(user) for user in served.replica.members)
+            online = sum(self._online(user) for user in served.replica.members)
             data = packets.encode(RoomPresence(room=served.room, count=online))
             for sock in tuple(served.sockets):
                 sock.offer_lossy(data, now)
-
-    online: Callable[[str], bool] = staticmethod(lambda user: False)
 
     async def _confirm_doubtful(self) -> None:
         doubtful = [served for served in self._rooms.values() if served.doubt and served.ready is None]

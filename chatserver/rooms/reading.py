@@ -152,6 +152,23 @@ class Reading:
             )
         return str(answer) if answer else None
 
+    async def people(self, site: str, users: Sequence[str]) -> set[str]:
+        """Those of `users` who belong to the site, as members or visitors."""
+        async with translated():
+            rows = await self._pool.fetch(
+                """SELECT user_id FROM sites_sitemember WHERE site_id = $1::uuid AND user_id = ANY($2::uuid[])
+                   UNION SELECT user_id FROM sites_visitor WHERE site_id = $1::uuid AND user_id = ANY($2::uuid[])""",
+                site,
+                users,
+            )
+        return {str(row["user_id"]) for row in rows}
+
+    async def sites(self) -> list[str]:
+        """The ids of the first few sites."""
+        async with translated():
+            rows = await self._pool.fetch("SELECT id FROM sites_site ORDER BY created LIMIT 2")
+        return [str(row["id"]) for row in rows]
+
     async def room(self, room: str, user: str) -> Room | None:
         """The room and `user`'s role in it; None when there is no such room."""
         async with translated():

@@ -28,7 +28,7 @@ class Store(Reading, Changing, Jobs):
 
     @classmethod
     async def open(cls, dsn: str) -> Self:
-        """Raises `Unavailable` when PostgreSQL is away."""
+        """Succeeds also while PostgreSQL is away; then each call raises `Unavailable`."""
         return cls(await open_pool(dsn), dsn)
 
     @property

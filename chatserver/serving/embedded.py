@@ -24,12 +24,12 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 from urllib.parse import quote
 
 from chatserver.errors import EngineMissing
 
-__all__ = ["Engines", "redis_binary"]
+__all__ = ["Engines", "end_with_parent", "engines_alive", "redis_binary"]
 
 PR_SET_PDEATHSIG = 1
 START_SECONDS = 60.0
@@ -62,6 +62,7 @@ class Engines:
                 self.redis_url = self.redis_url or self._start_redis()
                 self.database_url = self.database_url or self._start_postgres()
                 self._announce()
+                Engines.owned = self
         except OSError as error:
             self.stop()
             raise EngineMissing(f"DATA_DIR {self._data} cannot hold the engines: {error.strerror}.") from error
@@ -79,8 +80,13 @@ class Engines:
     def alive(self) -> bool:
         return all(process.poll() is None for process, _ in self._running)
 
+    owned: ClassVar[Engines | None] = None
+    """Those that this process started, if it did."""
+
     def stop(self) -> None:
         """End what was started here, the last first; returns when it is gone."""
+        if Engines.owned is self:
+            Engines.owned = None
         while self._running:
             process, how = self._running.pop()
             _end(process, how)
@@ -228,7 +234,7 @@ class Engines:
                 stderr=log,
                 cwd="/",
                 start_new_session=True,  # a Ctrl-C of the terminal is the parent's to handle
-                preexec_fn=lambda: _end_with_parent(how),
+                preexec_fn=lambda: end_with_parent(how),
                 **options,
             )
         self._running.append((process, how))
@@ -245,6 +251,11 @@ class Engines:
             time.sleep(0.02)
         log = self._data / ("redis.log" if name == "Redis" else "postgres.log")
         raise EngineMissing(f"{name} did not start; {log} says why.")
+
+
+def engines_alive() -> bool:
+    """Whether what this process started of PostgreSQL and Redis still runs."""
+    return Engines.owned is None or Engines.owned.alive
 
 
 def redis_binary(data: Path) -> str:
@@ -322,7 +333,8 @@ def _await_stale_postmaster(data: Path) -> None:
         time.sleep(0.05)
 
 
-def _end_with_parent(how: signal.Signals) -> None:
+def end_with_parent(how: signal.Signals) -> None:
+    """In a child, before it executes: the kernel sends it `how` when its parent dies."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(how))
 

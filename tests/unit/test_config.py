@@ -37,7 +37,7 @@ def test_values_are_read_by_their_types() -> None:
         ("PORT", "http"),
         ("DEBUG", "perhaps"),
         ("LOG_LEVEL", "LOUD"),
-        ("LANGUAGE", "fr"),
+        ("DEFAULT_LANGUAGE", "fr"),
         ("ANSWER_SECONDS", "0"),
         ("DATABASE_URL", "mysql://root:hunter2@db/x"),
         ("REDIS_URL", "redis://a,memcached://hunter2@b"),

@@ -1,0 +1,142 @@
+"""`manage.py serve`: the whole server with one command.
+
+It brings the database up to date, makes the demo where there is nothing yet, and keeps gunicorn (N Daphne processes)
+and a Celery worker running until Ctrl-C or SIGTERM. `manage.py` has started PostgreSQL and Redis where none are named.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import sys
+import urllib.request
+from typing import Any, ClassVar
+
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import OperationalError, connections
+
+from chatserver.config import BASE_DIR, Config, config
+from chatserver.errors import EngineMissing
+from chatserver.serving.demo import Demo, make_demo, refresh_demo
+from chatserver.serving.embedded import engines_alive
+from chatserver.serving.origins import own_origins, url
+from chatserver.serving.supervise import Child, Supervisor
+from chatserver.sites.models import Site
+
+BACKLOG = 2048
+
+
+class Command(BaseCommand):
+    help = "Run the server: web processes and the background worker, with what they need. Ctrl-C stops everything."
+    requires_system_checks: ClassVar[list[str]] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        settings = config()
+        parser.add_argument("--host", default=settings.host, help=f"address to listen on (HOST, {settings.host})")
+        parser.add_argument("--port", type=_port, default=settings.port, help=f"port (PORT, {settings.port})")
+        parser.add_argument(
+            "--processes", type=int, default=settings.processes, help=f"web processes (PROCESSES, {settings.processes})"
+        )
+        parser.add_argument("--no-demo", action="store_true", help="leave an empty database empty")
+
+    def handle(self, *args: Any, host: str, port: int, processes: int, no_demo: bool, **options: Any) -> None:
+        settings = config()
+        port = self._check_port(host, port)
+        demo = self._prepare(settings, own_origins(settings, host, port), not no_demo)
+        address = url(host, port)
+        told = False
+
+        def tell() -> None:
+            nonlocal told
+            if not told and _healthy(address):
+                told = True
+                self._greet(address, demo, settings)
+
+        environ = {**os.environ, "HOST": host, "PORT": str(port), "PYTHONUNBUFFERED": "1"}
+        children = [
+            Child("The web server", _gunicorn(host, port, max(1, processes), settings), environ=environ),
+            Child("The background worker", _celery(settings), essential=False, environ=environ),
+        ]
+        code = Supervisor(children, alive=engines_alive).run(tell)
+        if code:
+            raise SystemExit(code)
+
+    def _check_port(self, host: str, port: int) -> int:
+        """Whether the port is free; 0 becomes one that is. A worker would say so too late, and in a traceback."""
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                self.stderr.write(
+                    f"Cannot listen on {host}:{port} ({error.strerror}). Choose another port: "
+                    f"make run PORT={port + 1}, or manage.py serve --port {port + 1}."
+                )
+                raise SystemExit(1) from None
+            return int(probe.getsockname()[1])
+
+    def _prepare(self, settings: Config, origins: list[str], with_demo: bool) -> Demo | None:
+        try:
+            call_command("migrate", interactive=False, verbosity=0)
+        except OperationalError as error:
+            reason = str(error).strip().splitlines()[0]
+            raise EngineMissing(f"PostgreSQL does not answer: {reason}. Check DATABASE_URL.") from None
+        call_command("collectstatic", interactive=False, verbosity=0)
+        if with_demo and not Site.objects.exists():
+            self.stdout.write("The database is empty: making the demo (site, user, room, our documentation) …")
+            demo = make_demo(settings, origins)
+        else:
+            refresh_demo(settings, origins)
+            demo = None
+        connections.close_all()
+        return demo
+
+    def _greet(self, address: str, demo: Demo | None, settings: Config) -> None:
+        lines = [f"Ready: {address}"]
+        if demo and demo.password:
+            lines.append(
+                f"Sign in as {demo.username} with password {demo.password} (shown only now), or enter as a visitor."
+            )
+        if settings.llm_base_url:
+            lines.append(f"Answers come from {settings.llm_model}.")
+        else:
+            lines.append(
+                "Answers quote the documents unless Ollama runs here; for a model set LLM_BASE_URL and LLM_MODEL."
+            )
+        lines.append("Add documents: manage.py ingest PATH…   Ctrl-C stops.")
+        self.stdout.write("\n" + "\n".join(f"  {line}" for line in lines) + "\n")
+        self.stdout.flush()
+
+
+def _port(value: str) -> int:
+    if value.isdigit() and int(value) < 65536:
+        return int(value)
+    raise argparse.ArgumentTypeError(f"{value!r} is no port: give a number from 0 (any that is free) to 65535.")
+
+
+def _gunicorn(host: str, port: int, processes: int, settings: Config) -> list[str]:
+    bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return [
+        *(sys.executable, "-m", "gunicorn", "chatserver.asgi:application", "--chdir", str(BASE_DIR)),
+        *("--worker-class", "chatserver.serving.daphne.DaphneWorker", "--workers", str(processes)),
+        *("--bind", bind, "--backlog", str(BACKLOG), "--timeout", "30", "--graceful-timeout", "20"),
+        *("--no-control-socket", "--log-level", "warning"),
+    ]
+
+
+def _celery(settings: Config) -> list[str]:
+    return [
+        *(sys.executable, "-m", "celery", "--app", "chatserver.celery", "--workdir", str(BASE_DIR), "--quiet"),
+        *("worker", "--concurrency", "1", "--loglevel", settings.log_level.replace("INFO", "WARNING")),
+    ]
+
+
+def _healthy(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/healthz", timeout=1) as response:  # noqa: S310 - our own address
+            return bool(response.status == 200)
+    except OSError:
+        return False

@@ -1,0 +1,78 @@
+"""What `make run` shows on an empty database: a site, a user who may do everything, a room, our own documentation."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+
+from django.core.management import call_command
+from msgspec import Struct
+
+from chatserver.config import BASE_DIR, Config
+from chatserver.rooms.store import Store
+from chatserver.sites.models import Site, SiteMember, User
+
+__all__ = ["Demo", "make_demo", "refresh_demo"]
+
+KEY = "demo"
+USERNAME = "demo"
+COLLECTION = "Documentation"
+DOCUMENTS = ("README.md", "README.zh-CN.md", "docs")
+
+
+class Demo(Struct, frozen=True):
+    """`password` is empty when it was there already."""
+
+    username: str
+    password: str
+
+
+def make_demo(settings: Config, origins: list[str]) -> Demo:
+    """Make what is missing of the demo; nothing that is there changes, but for a password that is given."""
+    site, _ = Site.objects.get_or_create(
+        key=KEY,
+        defaults={
+            "name": "Demo",
+            "origins": origins,
+            "locale": settings.default_language,
+            "greeting": {"zh-CN": "你好！请问有什么想了解的？"}.get(
+                settings.default_language, "Hello! What would you like to know?"
+            ),
+        },
+    )
+    password = settings.demo_password or secrets.token_urlsafe(9)
+    user, created = User.objects.get_or_create(
+        username=USERNAME, defaults={"name": "Demo", "is_staff": True, "is_superuser": True}
+    )
+    if created or (settings.demo_password and not user.check_password(settings.demo_password)):
+        user.set_password(password)
+        user.save()
+    else:
+        password = ""
+    SiteMember.objects.get_or_create(site=site, user=user, defaults={"role": SiteMember.Role.ADMIN})
+    asyncio.run(_room(settings, str(site.id), str(user.id)))
+    call_command("ingest", *(str(BASE_DIR / name) for name in DOCUMENTS), collection=COLLECTION, site=KEY)
+    return Demo(USERNAME, password)
+
+
+def refresh_demo(settings: Config, origins: list[str]) -> None:
+    """At each start: the demo site knows the server's present origins, the demo user the password that is given."""
+    site = Site.objects.filter(key=KEY).first()
+    if site is not None and (missing := [origin for origin in origins if origin not in site.origins]):
+        site.origins = [*site.origins, *missing]
+        site.save(update_fields=["origins"])
+    user = User.objects.filter(username=USERNAME).first()
+    if user is not None and settings.demo_password and not user.check_password(settings.demo_password):
+        user.set_password(settings.demo_password)
+        user.save(update_fields=["password"])
+
+
+async def _room(settings: Config, site: str, user: str) -> None:
+    store = await Store.open(settings.database_url)
+    try:
+        entries, _ = await store.entries(user, limit=1)
+        if not entries:
+            title = {"zh-CN": "欢迎"}.get(settings.default_language, "Welcome")
+            await store.create_room(site, "group", title, "always", [(user, "owner")])
+    finally:
+        await store.close()

@@ -1,0 +1,126 @@
+"""Daphne's server with a handle on each WebSocket's transport. Importing it needs the reactor to be installed."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from daphne.server import Server
+from daphne.ws_protocol import WebSocketProtocol
+from twisted.internet import reactor
+from twisted.internet.interfaces import IPushProducer
+from zope.interface import implementer
+
+__all__ = ["WireProtocol", "WireServer"]
+
+RESTART_CODE = 4012
+PING_SECONDS = 25
+PONG_SECONDS = 20
+"""Less than `PING_SECONDS`: autobahn overwrites the timer of a ping that is still unanswered."""
+
+
+@implementer(IPushProducer)
+class WireProtocol(WebSocketProtocol):  # type: ignore[misc] # daphne is untyped
+    """One socket. It is its own transport's producer: paused while more than 64 KiB lie unsent, resumed when none do.
+
+    Applications find it in `scope["extensions"]["chatserver.wire"]` (the interface is `consumers.writer.Wire`).
+    """
+
+    paused = False
+    on_drain: Callable[[], None] = staticmethod(lambda: None)
+
+    def onOpen(self) -> None:
+        super().onOpen()
+        self.transport.unregisterProducer()  # the HTTP channel that the socket grew out of
+        self.transport.registerProducer(self, True)
+
+    def pauseProducing(self) -> None:
+        self.paused = True
+
+    def resumeProducing(self) -> None:
+        self.paused = False
+        self.on_drain()
+
+    def stopProducing(self) -> None:
+        self.paused = True
+
+    def prepare(self, data: bytes) -> object:
+        """Frame `data` once for any number of sockets."""
+        return self.factory.prepareMessage(data)
+
+    def write(self, prepared: object) -> None:
+        if self.state == self.STATE_OPEN:
+            self.sendPreparedMessage(prepared)
+
+    def close(self, code: int) -> None:
+        self.serverClose(code)
+
+    def abort(self) -> None:
+        """Cut the connection; what lies unsent is gone."""
+        self.transport.abortConnection()
+
+    def serverClose(self, code: int | None = None) -> None:
+        self.transport.unregisterProducer()
+        super().serverClose(code)
+
+
+class WireServer(Server):  # type: ignore[misc] # daphne is untyped
+    """Serves `application` on sockets that are listening already. `served` counts the WebSockets it has opened."""
+
+    def __init__(self, application: Any, sockets: Sequence[Any]) -> None:
+        super().__init__(
+            application,
+            endpoints=["adopted"],  # Daphne insists on one; the sockets are adopted in `_ready`
+            ready_callable=self._ready,
+            signal_handlers=False,
+            websocket_timeout=-1,
+            websocket_connect_timeout=15,
+            ping_interval=PING_SECONDS,
+            ping_timeout=PONG_SECONDS,
+        )
+        self.endpoints = []
+        self.served = 0
+        self._sockets = sockets
+        self._ports: list[Any] = []
+
+    def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
+        if scope["type"] == "websocket":
+            self.served += 1
+            scope.setdefault("extensions", {})["chatserver.wire"] = protocol
+        return super().create_application(protocol, scope)
+
+    def stop_listening(self) -> None:
+        for port in self._ports:
+            port.stopListening()
+        self._ports.clear()
+
+    async def quiet(self, seconds: float) -> None:
+        """Wait until all connections are done, at most `seconds`; sockets that have not said hello are closed."""
+        for protocol in list(self.connections):
+            if isinstance(protocol, WireProtocol) and protocol.state == protocol.STATE_OPEN:
+                asyncio.get_running_loop().call_later(1.0, protocol.serverClose, RESTART_CODE)
+        running = [
+            entry["application_instance"] for entry in self.connections.values() if "application_instance" in entry
+        ]
+        if running:
+            await asyncio.wait(running, timeout=seconds)
+        # What is left would meet a KeyError in Daphne's own shutdown.
+        for protocol, entry in list(self.connections.items()):
+            if "application_instance" not in entry:
+                del self.connections[protocol]
+
+    def _ready(self) -> None:
+        # The factories exist and the reactor does not run yet.
+        self.ws_factory.protocol = WireProtocol
+        self.ws_factory.setProtocolOptions(closeHandshakeTimeout=5, failByDrop=False, tcpNoDelay=True)
+        self._ports = [
+            reactor.adoptStreamPort(_socket(held).fileno(), _socket(held).family, self.http_factory)  # type: ignore[attr-defined]
+            for held in self._sockets
+        ]
+
+
+def _socket(held: Any) -> socket.socket:
+    """gunicorn wraps its listening sockets."""
+    return getattr(held, "sock", held)  # type: ignore[no-any-return]

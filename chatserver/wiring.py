@@ -1,0 +1,156 @@
+"""The one place that chooses implementations from the settings and puts the process together.
+
+A process has one set of services, bound to its event loop. It starts also while PostgreSQL or Redis is away: what needs
+them raises `Unavailable` until they are back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+
+from chatserver.answers.worker import Worker
+from chatserver.config import Config, config
+from chatserver.errors import Unavailable
+from chatserver.knowledge.index import LanceIndex
+from chatserver.protocol.frames import RESTART, Close
+from chatserver.providers.base import ChatModel, Embedder
+from chatserver.providers.detect import choose_embedder, choose_model
+from chatserver.rag.pipeline import Pipeline
+from chatserver.rag.retrieve import Retriever
+from chatserver.realtime.bus import Bus
+from chatserver.realtime.hub import Hub
+from chatserver.realtime.limits import Limits
+from chatserver.realtime.presence import Presence
+from chatserver.rooms.actions import Actions
+from chatserver.rooms.store import Store
+from chatserver.sites.principals import Principals
+
+__all__ = ["Services", "drain", "services", "start", "stop"]
+
+log = logging.getLogger(__name__)
+
+DEFAULT_REDIS = "redis://127.0.0.1:6379"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What a process is made of."""
+
+    config: Config
+    process: str
+    redis: Redis
+    store: Store
+    principals: Principals
+    limits: Limits
+    hub: Hub
+    presence: Presence
+    actions: Actions
+    index: LanceIndex
+    embedder: Embedder | None
+    model: ChatModel
+    retriever: Retriever
+    pipeline: Pipeline
+    worker: Worker
+
+
+_services: Services | None = None
+_starting: asyncio.Task[Services] | None = None
+
+
+def services() -> Services:
+    """This process's services. Raises `Unavailable` before they are started."""
+    if _services is None:
+        raise Unavailable("The server is starting; try again.")
+    return _services
+
+
+async def start(*, slots: int | None = None) -> Services:
+    """Build and start everything once; later calls return the same. `slots`: answers to write at once."""
+    global _starting
+    if _services is not None:
+        return _services
+    if _starting is None:
+        _starting = asyncio.create_task(_start(slots), name="wiring: start")
+    return await asyncio.shield(_starting)
+
+
+async def _start(slots: int | None) -> Services:
+    global _services
+    settings = config()
+    urls = [url.strip() for url in (settings.redis_url or DEFAULT_REDIS).split(",")]
+    process = f"{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(3)}"
+    redis = Redis.from_url(urls[0], socket_timeout=2, socket_connect_timeout=2)
+    store = await Store.open(settings.database_url)
+    hub = Hub(store, Bus.over_redis(urls, process=process), process=process)
+    limits = Limits(
+        sends_per_minute=settings.sends_per_minute,
+        sockets_per_user=settings.sockets_per_user,
+        sockets_per_address=settings.sockets_per_address,
+        sockets_per_process=settings.sockets_per_process,
+    )
+    index = LanceIndex(settings.index)
+    embedder = choose_embedder(settings)
+    retriever = Retriever(index, embedder)
+    model = await choose_model(settings)
+    pipeline = Pipeline(retriever, model, passages=settings.passages)
+    built = Services(
+        config=settings,
+        process=process,
+        redis=redis,
+        store=store,
+        principals=Principals(store.pool, settings),
+        limits=limits,
+        hub=hub,
+        presence=Presence(redis, hub, process=process, hosts=",".join(urls)),
+        actions=Actions(store, hub, limits),
+        index=index,
+        embedder=embedder,
+        model=model,
+        retriever=retriever,
+        pipeline=pipeline,
+        worker=Worker(
+            store,
+            hub,
+            pipeline,
+            name=process,
+            slots=settings.answers_per_process if slots is None else slots,
+            answer_seconds=settings.answer_seconds,
+            history=settings.history_messages,
+        ),
+    )
+    await hub.start()
+    built.presence.start()
+    await built.worker.start()
+    _services = built
+    log.info("answers come from %s; search is %s", model.name, f"hybrid ({embedder.name})" if embedder else "lexical")
+    return built
+
+
+async def drain(close: Close = RESTART) -> None:
+    """Ask every socket to reconnect elsewhere, and hand the answers being written here to the other processes."""
+    if _services is not None:
+        _services.hub.drain(close)
+        await _services.worker.stop()
+
+
+async def stop() -> None:
+    """Stop everything; afterwards `start` builds it anew."""
+    global _services, _starting
+    built, _services, _starting = _services, None, None
+    if built is None:
+        return
+    await built.worker.stop()
+    await built.presence.stop()
+    await built.hub.stop()
+    await built.model.aclose()
+    if built.embedder is not None:
+        await built.embedder.aclose()
+    await built.store.close()
+    await built.redis.aclose()
