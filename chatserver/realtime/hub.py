@@ -3,6 +3,9 @@
 The hub is a shell. Where a room is and what follows from an event is decided by its `Replica`; what a slow socket gets
 by its `Outbox`; what is missing is asked of the truth by the `Healer`. All of it runs on one event loop, and between
 a decision and its delivery nothing awaits, so every socket of a room sees the same order.
+
+Longer than 400 lines on purpose: that nothing awaits on the way from an event to the outboxes can only be seen where
+all of the way stands together.
 """
 
 from __future__ import annotations

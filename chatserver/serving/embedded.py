@@ -50,6 +50,8 @@ class Engines:
         self.database_url = database_url
         self.redis_url = redis_url
         self._data = data.resolve()
+        self._digest = hashlib.sha256(bytes(self._data)).hexdigest()[:12]
+        self._sockets = self._data / "run"
         self._running: list[tuple[subprocess.Popen[bytes], signal.Signals]] = []
         self._lock: int | None = None
 
@@ -134,10 +136,9 @@ class Engines:
 
     def _socket_dir(self, name: str) -> Path:
         """Where the sockets live: in the data directory, or under /tmp when its path is too long for a socket."""
-        folder = self._data / "run" / name
+        folder = self._sockets / name
         if len(bytes(folder)) > SOCKET_DIR_BYTES:
-            digest = hashlib.sha256(bytes(self._data)).hexdigest()[:12]
-            folder = Path(tempfile.gettempdir()) / f"chatserver-{os.geteuid()}-{digest}" / name
+            folder = Path(tempfile.gettempdir()) / f"chatserver-{os.geteuid()}-{self._digest}" / name
             folder.parent.mkdir(mode=0o711, exist_ok=True)
             if folder.parent.stat().st_uid != os.geteuid():
                 raise EngineMissing(f"{folder.parent} belongs to somebody else; set DATA_DIR to a shorter path.")
@@ -168,12 +169,14 @@ class Engines:
         import psycopg
 
         binaries = _postgres_binaries()
-        sockets, data = self._socket_dir("postgres"), self._data / "postgres"
         who = _unprivileged() if os.geteuid() == 0 else {}
+        if who and not (_open_path(binaries, who["user"]) and _open_path(self._data / "postgres", who["user"])):
+            binaries = self._move_out(binaries)
+        sockets, data = self._socket_dir("postgres"), self._data / "postgres"
         if not (data / "PG_VERSION").exists():
             self._make_cluster(binaries, data, who)
+        data = data.resolve()
         if who:
-            _open_path(data, who["user"])
             _open_path(sockets, who["user"])
             shutil.chown(sockets, who["user"], who["user"])
         _await_stale_postmaster(data)
@@ -199,8 +202,33 @@ class Engines:
         self._await("PostgreSQL", process, ready)
         return url
 
+    def _move_out(self, binaries: Path) -> Path:
+        """For a root whose checkout lies in a home that PostgreSQL's user may not enter: data and binaries go to
+        /var/lib, and `DATA_DIR/postgres` becomes a link to there. Returns the binaries' new place.
+        """
+        home = Path(f"/var/lib/chatserver-{self._digest}")
+        home.mkdir(mode=0o755, exist_ok=True)
+        package, version = binaries.parents[1], binaries.parent.name
+        install = home / "install"
+        if not (install / package.name / version).exists():
+            fresh = home / "install.new"
+            shutil.rmtree(fresh, ignore_errors=True)
+            shutil.copytree(binaries.parent, fresh / package.name / version)
+            libraries = package.with_name(f"{package.name}.libs")  # found by their place beside the package
+            if libraries.exists():
+                shutil.copytree(libraries, fresh / libraries.name)
+            shutil.rmtree(install, ignore_errors=True)
+            fresh.rename(install)
+        link = self._data / "postgres"
+        if not link.exists():
+            link.unlink(missing_ok=True)
+            link.symlink_to(home / "postgres")
+        self._sockets = home / "run"
+        return install / package.name / version / "bin"
+
     def _make_cluster(self, binaries: Path, data: Path, who: dict[str, Any]) -> None:
         """`initdb` beside the final place, then rename: a start cut short leaves nothing half-made."""
+        data = data.resolve()
         fresh = data.with_name("postgres.new")
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(mode=0o700)
@@ -300,17 +328,18 @@ def _unprivileged() -> dict[str, Any]:
     return {"user": POSTGRES_USER, "group": POSTGRES_USER, "extra_groups": []}
 
 
-def _open_path(path: Path, user: str) -> None:
-    """Let `user` pass through the folders above `path` that are ours (search permission, nothing more)."""
+def _open_path(path: Path, user: str) -> bool:
+    """Let `user` pass through the folders above `path` that are ours (search permission, nothing more).
+
+    False when one of them is a home: that stays closed.
+    """
     for folder in path.parents:
-        mode = folder.stat()
-        if mode.st_uid == os.geteuid() and not mode.st_mode & 0o001:
+        mode = folder.stat() if folder.exists() else None
+        if mode is not None and mode.st_uid == os.geteuid() and not mode.st_mode & 0o001:
             if folder in (Path("/root"), Path.home()):
-                raise EngineMissing(
-                    f"PostgreSQL runs as user {user}, who may not enter {folder}: set DATA_DIR to a folder elsewhere, "
-                    f"such as /var/lib/chatserver, or run the server as an ordinary user."
-                )
+                return False
             folder.chmod(mode.st_mode & 0o7777 | 0o011)
+    return True
 
 
 def _await_stale_postmaster(data: Path) -> None:
