@@ -12,6 +12,7 @@ import asyncio
 import hashlib
 import importlib
 import logging
+import math
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -38,8 +39,10 @@ ATTEMPTS = 6
 """Writers of several processes may collide; Lance lets one of them win and tells the others to try again."""
 KEPT_VERSIONS = timedelta(minutes=10)
 """Longer than any reader looks at one version of a table."""
-ANN_ROWS = 50_000
-"""Below this comparing with every vector is exact and takes milliseconds."""
+PARTITIONED_ROWS = 20_000
+"""Below this, comparing with every vector is exact and takes milliseconds."""
+PROBES = 32
+"""Of about the square root of all rows as partitions; their vectors are compared without loss."""
 
 type _Rows = list[dict[str, Any]]
 _NOTHING: _Rows = []
@@ -87,7 +90,7 @@ class LanceIndex:
         allowed = _among("collection", collections)
 
         async def nearest(table: Any) -> _Rows:
-            found = table.query().nearest_to(list(vector)).distance_type("cosine").refine_factor(4)
+            found = table.query().nearest_to(list(vector)).distance_type("cosine").nprobes(PROBES)
             found = found.where(allowed).select(["chunk", "_distance"])
             return await found.limit(min(k, RESULTS)).to_list()  # type: ignore[no-any-return]
 
@@ -166,7 +169,7 @@ class LanceIndex:
         for name in filter(None, (CHUNKS, self._vectors)):
             await self._write(name, lambda table: table.optimize(cleanup_older_than=KEPT_VERSIONS), create=False)
         if self._vectors:
-            await self._write(self._vectors, self._index_vectors, create=False)
+            await self._write(self._vectors, self._partition_vectors, create=False)
 
     # --- state -------------------------------------------------------------------------------------------------------
 
@@ -251,24 +254,26 @@ class LanceIndex:
     async def _create(self, name: str) -> Any:
         connection = await self._connect()
         table = await connection.create_table(name, schema=self._schema(name), exist_ok=True)
-        if name == CHUNKS:
-            await self._build_indexes(table)
+        await self._build_indexes(table)
         self._tables[name] = table
         return table
 
     async def _build_indexes(self, table: Any) -> None:
-        # The index also tells how unindexed rows are cut, so it is made before the first of them.
-        lex = {"base_tokenizer": "whitespace", "lower_case": False, "ascii_folding": False, "max_token_length": None}
         index = _lancedb("index")
-        await table.create_index("lex", config=index.FTS(stem=False, remove_stop_words=False, **lex))
         await table.create_index("collection", config=index.Bitmap())
         await table.create_index("document", config=index.BTree())
-        await table.create_index("chunk", config=index.BTree())
-
-    async def _index_vectors(self, table: Any) -> None:
-        if await table.count_rows() < ANN_ROWS or any(i.columns == ["vector"] for i in await table.list_indices()):
+        if table.name != CHUNKS:
             return
-        await table.create_index("vector", config=_lancedb("index").IvfPq(distance_type="cosine"))
+        await table.create_index("chunk", config=index.BTree())
+        # It also tells how rows that are not in it yet are cut, so it is there before the first of them.
+        lex = {"base_tokenizer": "whitespace", "lower_case": False, "ascii_folding": False, "max_token_length": None}
+        await table.create_index("lex", config=index.FTS(stem=False, remove_stop_words=False, **lex))
+
+    async def _partition_vectors(self, table: Any) -> None:
+        rows = await table.count_rows()
+        if rows >= PARTITIONED_ROWS and all(each.columns != ["vector"] for each in await table.list_indices()):
+            config = _lancedb("index").IvfFlat(distance_type="cosine", num_partitions=math.isqrt(rows))
+            await table.create_index("vector", config=config)
 
     def _schema(self, name: str) -> Any:
         if name == CHUNKS:
