@@ -1,0 +1,161 @@
+"""Text of PDF files by PDFium: paragraphs with their page, under the headings of the document's outline."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from chatserver.knowledge.blocks import clean
+from chatserver.rag.split import Block
+from chatserver.text import is_cjk
+
+__all__ = ["PAGES", "PdfError", "pdf_blocks"]
+
+PAGES = 5000
+"""More is refused; half of it takes a minute."""
+LETTERS_PER_PAGE = 4
+"""Below this on the average there is no text in the file, only pictures of it."""
+OUTLINE_ENTRIES = 10_000
+MARGIN_PAGES = 4
+"""From this many pages on, first and last lines that most pages share are headers and footers."""
+
+_END = re.compile(r"[.!?。！？:：;；…][\"'”’)）」』]*$")
+_BULLET = re.compile(r"^\s*(?:[•·‣▪◦●○■□–-]\s|\(?\d{1,2}[.)]\s|[（(]?[一二三四五六七八九十]{1,3}[）)、])")
+_DIGITS = re.compile(r"\d+")
+
+
+class PdfError(Exception):
+    """Why there is no text, in words for the owner of the file."""
+
+
+def pdf_blocks(data: bytes, *, chars: int) -> tuple[str, list[Block]]:
+    """The title (of the metadata) and the blocks. Raises `PdfError`; `chars` bounds the text."""
+    import pypdfium2
+
+    try:
+        document = pypdfium2.PdfDocument(data)
+    except pypdfium2.PdfiumError as error:
+        if "password" in str(error).lower():
+            raise PdfError("The PDF is encrypted: remove its password first.") from None
+        raise PdfError("The PDF is damaged and cannot be opened.") from None
+    try:
+        if len(document) > PAGES:
+            raise PdfError(f"The PDF has {len(document)} pages; at most {PAGES} are read.")
+        title = clean(document.get_metadata_value("Title") or "").strip()
+        outline = _outline(document)
+        pages = _pages(document, chars)
+    except pypdfium2.PdfiumError:
+        raise PdfError("The PDF is damaged: one of its pages cannot be read.") from None
+    finally:
+        document.close()
+    letters = sum(char.isalnum() for lines in pages for line in lines for char in line)
+    if not pages or letters < LETTERS_PER_PAGE * len(pages):
+        raise PdfError("The PDF holds no text, only pictures (a scan): run it through text recognition (OCR) first.")
+    return title, list(_blocks(_without_margins(pages), outline))
+
+
+def _pages(document: Any, chars: int) -> list[list[str]]:
+    pages: list[list[str]] = []
+    total = 0
+    for page in document:
+        text_page = page.get_textpage()
+        # PDFium marks a hyphen at the end of a line with U+FFFE or U+0002.
+        text = re.sub("[\ufffe\x02](?:\r?\n)?", "", text_page.get_text_bounded())
+        text_page.close()
+        page.close()
+        if (total := total + len(text)) > chars:
+            raise PdfError(f"The PDF holds more than {chars:,} characters.")
+        pages.append([line.strip() for line in clean(text).split("\n")])
+    return pages
+
+
+def _outline(document: Any) -> list[tuple[int, int, str]]:
+    """(page from 0, level from 0, title) of each bookmark, in order."""
+    entries: list[tuple[int, int, str]] = []
+    for bookmark in document.get_toc(max_depth=6):
+        if len(entries) == OUTLINE_ENTRIES:
+            break
+        destination = bookmark.get_dest()
+        page = destination.get_index() if destination else None
+        title = " ".join(clean(bookmark.get_title() or "").split())[:200]
+        if page is not None and title:
+            entries.append((page, bookmark.level, title))
+    return sorted(entries, key=lambda entry: entry[0])
+
+
+def _without_margins(pages: Sequence[Sequence[str]]) -> list[list[str]]:
+    """The pages without the lines at their edges that recur on most of them, numbers aside."""
+
+    def edges(lines: Sequence[str]) -> Iterator[int]:
+        filled = [n for n, line in enumerate(lines) if line]
+        yield from {*filled[:2], *filled[-2:]}
+
+    seen: Counter[str] = Counter()
+    for lines in pages:
+        seen.update({_DIGITS.sub("#", lines[n]) for n in edges(lines)})
+    common = {line for line, count in seen.items() if count >= max(MARGIN_PAGES, 0.6 * len(pages))}
+    return [
+        [line for n, line in enumerate(lines) if not (n in set(edges(lines)) and _DIGITS.sub("#", line) in common)]
+        for lines in pages
+    ]
+
+
+def _blocks(pages: Sequence[Sequence[str]], outline: Sequence[tuple[int, int, str]]) -> Iterator[Block]:
+    path: list[str] = []
+    at = 0
+    for number, lines in enumerate(pages):
+        waiting: dict[str, tuple[int, str]] = {}
+        while at < len(outline) and outline[at][0] <= number:
+            _, level, title = outline[at]
+            waiting[_key(title)] = (level, title)
+            at += 1
+        here = {_key(line) for line in lines}
+        for key in [key for key in waiting if key not in here]:  # its words aren't a line of the page: from the top on
+            path = _deeper(path, *waiting.pop(key))
+        body: list[str] = []
+        for line in lines:
+            if entry := waiting.pop(_key(line), None):
+                yield from _paragraphs(body, tuple(path), number + 1)
+                body = []
+                path = _deeper(path, *entry)
+                yield Block(line, tuple(path), number + 1, kind="heading")
+            else:
+                body.append(line)
+        yield from _paragraphs(body, tuple(path), number + 1)
+
+
+def _key(line: str) -> str:
+    return "".join(line.split()).casefold()
+
+
+def _deeper(path: Sequence[str], level: int, title: str) -> list[str]:
+    return [*path[:level], title]
+
+
+def _paragraphs(lines: Sequence[str], heading: tuple[str, ...], page: int) -> Iterator[Block]:
+    """A PDF knows lines only: a paragraph ends at a blank one, before a bullet, or with a sentence that ends early."""
+    widths = sorted(len(line) for line in lines if line)
+    full = widths[int(len(widths) * 0.8)] if widths else 0
+    paragraph: list[str] = []
+    for line in lines:
+        if paragraph and (not line or _BULLET.match(line)):
+            yield Block(_joined(paragraph), heading, page)
+            paragraph = []
+        if line:
+            paragraph.append(line)
+            if len(line) < 0.8 * full and _END.search(line):
+                yield Block(_joined(paragraph), heading, page)
+                paragraph = []
+    if paragraph:
+        yield Block(_joined(paragraph), heading, page)
+
+
+def _joined(lines: Iterable[str]) -> str:
+    """One line of text: Chinese needs no space where the line was wrapped."""
+    text = ""
+    for line in lines:
+        gap = "" if not text or (is_cjk(text[-1]) and is_cjk(line[0])) or text[-1] in "，。；：、！？" else " "
+        text += gap + line
+    return text
