@@ -14,8 +14,8 @@ __all__ = ["clean", "markdown_blocks", "markdown_title", "text_blocks"]
 
 HEADING_CHARS = 200
 """A longer 'heading' is a paragraph that somebody set in large type."""
-NESTING = 20
-"""Lists and quotes nested deeper are no document's; their text is left out."""
+NESTING = 60
+"""A document with lists or quotes nested deeper is taken as plain text: markdown-it would drop the rest of it."""
 
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(?P<fields>.*?)\n---[ \t]*\n", re.DOTALL)
 _TITLE = re.compile(r"^title:[ \t]*(?P<quote>[\"']?)(?P<title>.+?)(?P=quote)[ \t]*$", re.MULTILINE)
@@ -44,7 +44,9 @@ def markdown_title(text: str, blocks: Sequence[Block]) -> str:
 def markdown_blocks(text: str) -> list[Block]:
     """CommonMark with tables. Links and emphasis become their text; images their description."""
     parser = MarkdownIt("commonmark", {"maxNesting": NESTING}).enable("table")
-    tokens = parser.parse(_FRONT_MATTER.sub("", text))
+    tokens = parser.parse(text := _FRONT_MATTER.sub("", text))
+    if any(token.level >= NESTING - 1 for token in tokens):
+        return text_blocks(text)
     path: list[tuple[int, str]] = []
     blocks: list[Block] = []
     at = 0

@@ -96,9 +96,10 @@ def test_a_skipped_heading_level_is_still_a_path() -> None:
     assert paths == [("B",), ("B", "D"), ("B", "C"), ("A",)]
 
 
-def test_deep_nesting_ends() -> None:
-    blocks = markdown_blocks("before\n\n" + "> " * 5000 + "deep\n\n" + "- " * 5000 + "end\n\nafter")
-    assert [block.text for block in blocks if block.text.isalpha()] == ["before", "after"]
+@pytest.mark.parametrize("mark", ["> ", "- ", "1. ", "> - "])
+def test_nothing_is_lost_below_deep_nesting(mark: str) -> None:
+    text = "\n".join(block.text for block in markdown_blocks(f"before\n\n{mark * 5000}deep\n\nafter"))
+    assert all(word in text for word in ("before", "deep", "after"))
 
 
 def test_plain_text_is_cut_at_blank_lines(write: Write) -> None:
