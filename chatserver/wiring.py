@@ -19,6 +19,7 @@ from chatserver.answers.worker import Worker
 from chatserver.config import Config, config
 from chatserver.errors import Unavailable
 from chatserver.knowledge.index import LanceIndex
+from chatserver.metrics import LoopLag
 from chatserver.protocol.frames import RESTART, Close
 from chatserver.providers.base import ChatModel, Embedder
 from chatserver.providers.detect import choose_embedder, choose_model
@@ -31,6 +32,7 @@ from chatserver.realtime.presence import Presence
 from chatserver.rooms.actions import Actions
 from chatserver.rooms.store import Store
 from chatserver.sites.principals import Principals
+from chatserver.sites.visitors import Visitors
 
 __all__ = ["Services", "drain", "services", "start", "stop"]
 
@@ -48,6 +50,7 @@ class Services:
     redis: Redis
     store: Store
     principals: Principals
+    visitors: Visitors
     limits: Limits
     hub: Hub
     presence: Presence
@@ -58,6 +61,7 @@ class Services:
     retriever: Retriever
     pipeline: Pipeline
     worker: Worker
+    lag: LoopLag
 
 
 _services: Services | None = None
@@ -95,8 +99,8 @@ async def _start(slots: int | None) -> Services:
         sockets_per_address=settings.sockets_per_address,
         sockets_per_process=settings.sockets_per_process,
     )
-    index = LanceIndex(settings.index)
     embedder = choose_embedder(settings)
+    index = LanceIndex(settings.index, embedder)
     retriever = Retriever(index, embedder)
     model = await choose_model(settings)
     pipeline = Pipeline(retriever, model, passages=settings.passages)
@@ -106,6 +110,7 @@ async def _start(slots: int | None) -> Services:
         redis=redis,
         store=store,
         principals=Principals(store.pool, settings),
+        visitors=Visitors(store.pool),
         limits=limits,
         hub=hub,
         presence=Presence(redis, hub, process=process, hosts=",".join(urls)),
@@ -124,7 +129,9 @@ async def _start(slots: int | None) -> Services:
             answer_seconds=settings.answer_seconds,
             history=settings.history_messages,
         ),
+        lag=LoopLag(),
     )
+    built.lag.start()
     await hub.start()
     built.presence.start()
     await built.worker.start()
@@ -146,6 +153,7 @@ async def stop() -> None:
     built, _services, _starting = _services, None, None
     if built is None:
         return
+    built.lag.stop()
     await built.worker.stop()
     await built.presence.stop()
     await built.hub.stop()

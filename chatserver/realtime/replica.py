@@ -4,8 +4,8 @@ Every method that takes something in returns `Effects`: what the room's sockets 
 joined is always exactly where the replica is (its outbox aside), so one broadcast is right for all of them. What is
 missing is named, not waited for: `heal_at` says when the truth must be asked, `Effects.want` which texts are lacking.
 
-Rules and their reasons: docs/architecture.md, "The replica". Longer than 400 lines because the rules lean on each other:
-each is only right while the others hold.
+Rules and their reasons: docs/architecture.md, "The replica". Longer than 400 lines because the rules lean on one
+another: each is only right while the others hold.
 """
 
 from __future__ import annotations

@@ -75,23 +75,24 @@ class Changing:
         self, site: str, kind: RoomKind, title: str, policy: Policy, members: Sequence[tuple[str, Role]]
     ) -> str:
         """A new room with its members; returns its id. Raises `Invalid` for a member who does not exist."""
-        room = str(uuid7())
         async with translated(), self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(
-                """INSERT INTO rooms_room(id, site_id, kind, title, policy, created)
-                   VALUES ($1::uuid, $2::uuid, $3, $4, $5, now())""",
-                room,
+            return await _insert_room(connection, site, kind, title, policy, members)
+
+    async def support_room(self, site: str, visitor: str, title: str) -> str:
+        """The one room where the site's assistant and operators talk with this visitor; made when there is none."""
+        async with translated(), self._pool.acquire() as connection, connection.transaction():
+            # The visitor's row is the lock: two pages of one browser open at the same time.
+            await connection.execute("SELECT 1 FROM sites_visitor WHERE user_id = $1::uuid FOR UPDATE", visitor)
+            room = await connection.fetchval(
+                """SELECT r.id FROM rooms_member b JOIN rooms_room r ON r.id = b.room_id
+                   WHERE b.user_id = $1::uuid AND r.site_id = $2::uuid AND r.kind = 'support'
+                   ORDER BY r.created LIMIT 1""",
+                visitor,
                 site,
-                kind,
-                title,
-                policy,
             )
-            await connection.execute(
-                "INSERT INTO rooms_head(room, rev, meta_rev, floor) VALUES ($1::uuid, 0, 0, 0)", room
-            )
-            for user, role in members:
-                await _insert_member(connection, room, user, role)
-        return room
+            if room is None:
+                room = await _insert_room(connection, site, "support", title, "always", [(visitor, "member")])
+        return str(room)
 
     async def update_room(self, room: str, *, title: str | None = None, policy: Policy | None = None) -> RoomChange:
         async with self._changing(room) as connection:
@@ -187,6 +188,21 @@ class Changing:
             if found is None:
                 raise NotFound
             yield connection
+
+
+async def _insert_room(
+    connection: Connection, site: str, kind: RoomKind, title: str, policy: Policy, members: Sequence[tuple[str, Role]]
+) -> str:
+    room = str(uuid7())
+    await connection.execute(
+        """INSERT INTO rooms_room(id, site_id, kind, title, policy, created)
+           VALUES ($1::uuid, $2::uuid, $3, $4, $5, now())""",
+        *(room, site, kind, title, policy),
+    )
+    await connection.execute("INSERT INTO rooms_head(room, rev, meta_rev, floor) VALUES ($1::uuid, 0, 0, 0)", room)
+    for user, role in members:
+        await _insert_member(connection, room, user, role)
+    return room
 
 
 async def _insert_member(connection: Connection, room: str, user: str, role: Role) -> None:

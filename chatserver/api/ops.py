@@ -1,0 +1,74 @@
+"""For operators and load balancers: is the process alive, can it serve, what does it measure."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Awaitable
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.http import require_safe
+
+from chatserver import metrics, wiring
+from chatserver.api.caller import address, current
+from chatserver.api.problems import problem
+from chatserver.errors import ChatError, Forbidden
+
+__all__ = ["healthz", "metrics_page", "readyz"]
+
+CHECK_SECONDS = 1.0
+
+
+@require_safe
+async def healthz(request: HttpRequest) -> HttpResponse:
+    """200 while the process lives."""
+    return JsonResponse({"status": "ok"})
+
+
+@require_safe
+async def readyz(request: HttpRequest) -> HttpResponse:
+    """200 when database, Redis and index answer within a second, else 503 saying which does not."""
+    try:
+        services = wiring.services()
+    except ChatError as error:
+        return problem(error)
+    checks: dict[str, Awaitable[object]] = {
+        "database": services.store.epoch(),
+        "redis": services.redis.ping(),
+        "index": services.index.count(),
+    }
+    states = dict(zip(checks, await asyncio.gather(*map(_state, checks.values())), strict=True))
+    if not services.presence.agreed:
+        states["redis"] = "other processes are configured with other Redis hosts"
+    ready = all(state == "ok" for state in states.values())
+    return JsonResponse({"status": "ok" if ready else "unavailable", **states}, status=200 if ready else 503)
+
+
+async def _state(check: Awaitable[object]) -> str:
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            await check
+    except Exception as error:
+        return type(error).__name__  # what it says may hold an address or a password
+    return "ok"
+
+
+@require_safe
+async def metrics_page(request: HttpRequest) -> HttpResponse:
+    """Prometheus' text format, of this process; for this machine itself and for superusers."""
+    try:
+        if not _is_local(request) and not (await current(request)).superuser:
+            raise Forbidden
+    except ChatError as error:
+        return problem(error)
+    return HttpResponse(metrics.REGISTRY.render(), content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _is_local(request: HttpRequest) -> bool:
+    # Behind a proxy on this machine every request comes from here: then the forwarded address counts, or nobody.
+    if "X-Forwarded-For" in request.headers or "Forwarded" in request.headers:
+        return False
+    try:
+        return ipaddress.ip_address(address(request)).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,107 @@
+"""Where vendors' failures end: whatever goes wrong with an endpoint becomes one `ProviderError` here.
+
+Its message is for the people in the room and says nothing of the endpoint; what the operator needs goes to the log.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
+from time import time
+from typing import Any, Literal
+
+import httpx
+import msgspec
+
+from chatserver.errors import ProviderError
+from chatserver.providers.sse import StreamError
+
+__all__ = ["MESSAGES", "Kind", "failure", "failure_of", "provider_errors", "retry_after", "said"]
+
+log = logging.getLogger(__name__)
+
+type Kind = Literal["connect", "auth", "rate_limited", "overloaded", "timeout", "refused", "malformed", "cut", "empty"]
+
+MESSAGES: dict[Kind, str] = {
+    "connect": "The language model cannot be reached just now.",
+    "auth": "The language model refused this server's credentials; its operator must check them.",
+    "rate_limited": "The language model has too many requests just now; try again in a moment.",
+    "overloaded": "The language model is overloaded just now; try again in a moment.",
+    "timeout": "The language model took too long to answer.",
+    "refused": "The language model refused to answer this.",
+    "malformed": "The language model sent something that could not be read.",
+    "cut": "The language model's answer broke off.",
+    "empty": "The language model returned nothing.",
+}
+SAID_CHARS = 300
+
+
+def failure(kind: Kind, detail: str, *, retry_after: float | None = None) -> ProviderError:
+    """The error to raise; `detail` goes to the log."""
+    log.warning("model endpoint: %s: %s", kind, detail)
+    return ProviderError(kind, MESSAGES[kind], retry_after=retry_after)
+
+
+@contextlib.contextmanager
+def provider_errors() -> Iterator[None]:
+    """Turn every exception of httpx, and of an unreadable stream, into a `ProviderError`."""
+    try:
+        yield
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
+        raise failure("connect", repr(error)) from error
+    except httpx.TimeoutException as error:
+        raise failure("timeout", repr(error)) from error
+    except (httpx.DecodingError, httpx.TooManyRedirects, StreamError) as error:
+        raise failure("malformed", repr(error)) from error
+    except (httpx.NetworkError, httpx.RemoteProtocolError) as error:
+        raise failure("cut", repr(error)) from error
+    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+        raise failure("connect", repr(error)) from error
+
+
+def failure_of(status: int, body: bytes, headers: httpx.Headers) -> ProviderError:
+    """Of an answer that is no success."""
+    detail = f"HTTP {status}: {said(body)}"
+    wait = retry_after(headers)
+    if status in (401, 403):
+        return failure("auth", f"{detail} (check LLM_API_KEY or EMBED_API_KEY)")
+    if status == 404:
+        return failure("refused", f"{detail} (check the model's name and that the base URL ends before /chat)")
+    if status in (408, 429):
+        return failure("rate_limited", detail, retry_after=wait)
+    if status >= 500:
+        return failure("overloaded", detail, retry_after=wait)
+    return failure("refused", detail)
+
+
+def said(body: bytes) -> str:
+    """What an error body says, in one short line: servers write `error.message`, `error`, `detail`, or plain text."""
+    text = body.decode(errors="replace")
+    try:
+        found: Any = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        found = text
+    for key in ("error", "detail", "message"):
+        if isinstance(found, dict) and found.get(key):
+            found = found[key]
+    if not isinstance(found, str):
+        found = text
+    line = "".join(char if char.isprintable() else " " for char in " ".join(found.split()))
+    return line[:SAID_CHARS] or "no message"
+
+
+def retry_after(headers: httpx.Headers) -> float | None:
+    """Seconds, from either form of `Retry-After` (RFC 9110, 10.2.3)."""
+    value = headers.get("retry-after", "").strip()
+    if not value:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time())
+    except ValueError:
+        return None

@@ -1,0 +1,141 @@
+"""Who speaks: every way of proving it ends in a `Principal`. Reads through asyncpg; nothing here blocks the loop."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+
+import asyncpg
+import msgspec
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
+from django.utils.crypto import constant_time_compare
+from msgspec import Struct
+
+from chatserver.config import Config
+from chatserver.database import Pool, translated
+from chatserver.errors import Forbidden, Unauthenticated
+from chatserver.protocol.frames import User
+from chatserver.sites import models
+from chatserver.sites.tokens import TICKET_PREFIX, Tokens
+
+__all__ = ["Principal", "Principals"]
+
+ORIGIN_SECONDS = 5.0
+ORIGINS_MAX = 1000
+
+USER = """SELECT u.id, u.username, u.name, u.kind, u.password, u.is_active, u.is_superuser, v.site_id, s.closed,
+  (SELECT json_object_agg(m.site_id, m.role) FROM sites_sitemember m WHERE m.user_id = u.id) AS roles
+  FROM sites_user u LEFT JOIN sites_visitor v ON v.user_id = u.id LEFT JOIN sites_site s ON s.id = v.site_id
+  WHERE u.id = $1::uuid"""
+
+_roles = msgspec.json.Decoder(dict[str, str])
+
+
+class Principal(Struct, frozen=True, kw_only=True):
+    """An authenticated user. `site`: a visitor's; `roles`: site id -> admin, operator or member; `expires`: when the
+    credentials end, in Unix seconds, None for never.
+    """
+
+    user: User
+    site: str | None = None
+    superuser: bool = False
+    roles: dict[str, str] = {}
+    expires: float | None = None
+
+    def manages(self, site: str) -> bool:
+        """May change the site, its rooms and its documents."""
+        return self.superuser or self.roles.get(site) == "admin"
+
+    def operates(self, site: str) -> bool:
+        """May answer the site's visitors."""
+        return self.superuser or self.roles.get(site) in ("admin", "operator")
+
+
+class Principals:
+    """All `from_*` raise `Unauthenticated`, `Forbidden` (a closed site) and `Unavailable`."""
+
+    def __init__(self, pool: Pool, config: Config) -> None:
+        self.tokens = Tokens(pool, config)
+        self._pool = pool
+        self._origins: OrderedDict[str, tuple[float, bool]] = OrderedDict()
+
+    async def from_cookie(self, session: str) -> Principal:
+        """From the key in Django's session cookie."""
+        row = await self._fetch(
+            "SELECT session_data, expire_date FROM django_session WHERE session_key = $1 AND expire_date > now()",
+            session,
+        )
+        if row is None:
+            raise Unauthenticated
+        said = SessionStore().decode(row["session_data"])  # checks the signature; reads nothing
+        user = await self._row(str(said.get(SESSION_KEY, "")))
+        if not _same_password(str(said.get(HASH_SESSION_KEY, "")), user["password"]):
+            raise Unauthenticated
+        return _principal(user, expires=row["expire_date"].timestamp())
+
+    async def from_bearer(self, token: str) -> Principal:
+        """From an access token."""
+        access = self.tokens.check_access(token)
+        return _principal(await self._row(access.user), expires=access.expires)
+
+    async def from_ticket(self, ticket: str, origin: str | None) -> Principal:
+        """From a ticket, which is spent by this."""
+        return _principal(await self._row(await self.tokens.redeem(ticket, origin)))
+
+    async def from_token(self, token: str, origin: str | None) -> Principal:
+        """From whichever of the two a client gives as its token."""
+        if token.startswith(TICKET_PREFIX):
+            return await self.from_ticket(token, origin)
+        return await self.from_bearer(token)
+
+    async def from_user(self, user: str) -> Principal:
+        """Of a user who has proved it elsewhere."""
+        return _principal(await self._row(user))
+
+    async def is_site_origin(self, origin: str) -> bool:
+        """Whether an open site lists `origin`; a change is seen within 5 s."""
+        now = time.monotonic()
+        at, known = self._origins.get(origin, (float("-inf"), False))
+        if now - at < ORIGIN_SECONDS:
+            return known
+        row = await self._fetch("SELECT 1 FROM sites_site WHERE $1 = ANY(origins) AND NOT closed LIMIT 1", origin)
+        known = row is not None
+        self._origins[origin] = (now, known)
+        self._origins.move_to_end(origin)
+        if len(self._origins) > ORIGINS_MAX:
+            self._origins.popitem(last=False)
+        return known
+
+    async def _row(self, user: str) -> asyncpg.Record:
+        row = await self._fetch(USER, user)
+        if row is None or not row["is_active"]:
+            raise Unauthenticated
+        if row["closed"]:
+            raise Forbidden("This site is closed.")
+        return row
+
+    async def _fetch(self, query: str, value: str) -> asyncpg.Record | None:
+        """One row; None also for a `value` that PostgreSQL can't hold (NUL) or read (as a UUID): nobody has that."""
+        try:
+            async with translated():
+                return await self._pool.fetchrow(query, value)
+        except asyncpg.DataError:
+            return None
+
+
+def _same_password(said: str, password: str) -> bool:
+    """Django's own rule: a session ends with the password it began under, but outlives a rotated SECRET_KEY."""
+    user = models.User(password=password)
+    hashes = (user.get_session_auth_hash(), *user.get_session_auth_fallback_hash())
+    return any(constant_time_compare(said, known) for known in hashes)
+
+
+def _principal(row: asyncpg.Record, *, expires: float | None = None) -> Principal:
+    return Principal(
+        user=User(id=str(row["id"]), name=row["name"] or row["username"], kind=row["kind"]),
+        site=str(row["site_id"]) if row["site_id"] else None,
+        superuser=row["is_superuser"],
+        roles=_roles.decode(row["roles"]) if row["roles"] else {},
+        expires=expires,
+    )
