@@ -1,4 +1,4 @@
-"""`make bench`: every figure of docs/benchmarks.md, measured here and now. `python -m bench NAME…` runs some of them."""
+"""`make bench`: every figure of docs/benchmarks.md, measured here and now; `python -m bench NAME…` runs some."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class DaphneWorker(Worker):  # type: ignore[misc] # gunicorn is untyped
         # Daphne takes the reactor that is installed when it is first imported: so here, after the fork.
         from twisted.internet import asyncioreactor
 
-        asyncioreactor.install(self.loop)
+        asyncioreactor.install(self.loop)  # type: ignore[no-untyped-call]
         super().init_process()
 
     def init_signals(self) -> None:

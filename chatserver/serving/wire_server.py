@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -80,7 +79,7 @@ class WireServer(Server):  # type: ignore[misc] # daphne is untyped
             ping_interval=PING_SECONDS,
             ping_timeout=PONG_SECONDS,
         )
-        self.endpoints = []
+        self.endpoints: list[str] = []
         self.served = 0
         self._sockets = sockets
         self._ports: list[Any] = []
@@ -116,11 +115,7 @@ class WireServer(Server):  # type: ignore[misc] # daphne is untyped
         self.ws_factory.protocol = WireProtocol
         self.ws_factory.setProtocolOptions(closeHandshakeTimeout=5, failByDrop=False, tcpNoDelay=True)
         self._ports = [
-            reactor.adoptStreamPort(_socket(held).fileno(), _socket(held).family, self.http_factory)  # type: ignore[attr-defined]
-            for held in self._sockets
+            # gunicorn wraps its listening sockets
+            reactor.adoptStreamPort(sock.fileno(), sock.family, self.http_factory)
+            for sock in (getattr(held, "sock", held) for held in self._sockets)
         ]
-
-
-def _socket(held: Any) -> socket.socket:
-    """gunicorn wraps its listening sockets."""
-    return getattr(held, "sock", held)  # type: ignore[no-any-return]

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.knowledge import add_text
 
 from chatserver.knowledge.index import LanceIndex
 from chatserver.protocol.frames import User
 from chatserver.rooms.store import Store
 from tests.chat import Chat
 from tests.credentials import access_token
+from tests.knowledge import add_text
+from tests.own_redis import OwnRedis, own_redis
 from tests.records import Site
 from tests.server import Server
 
@@ -52,3 +54,9 @@ async def cluster(database_url: str, redis_url: str, tmp_path: Path) -> AsyncIte
     )
     yield Cluster(environ, store, site, await site.user("Ann"), await site.user("Bob"))
     await store.close()
+
+
+@pytest.fixture
+def redis_of_our_own() -> Iterator[OwnRedis]:
+    with tempfile.TemporaryDirectory(prefix="chatserver-redis-") as folder, own_redis(Path(folder)) as server:
+        yield server

@@ -9,6 +9,7 @@ import redis.asyncio
 from chatserver.providers.scripted import ScriptedServer
 from tests.chat import Chat
 from tests.cluster.conftest import Cluster
+from tests.own_redis import OwnRedis
 
 QUESTION = "What is a room?"
 WORDS = " ".join(f"word{n}" for n in range(120)) + " 你好，世界 🙂 [1]"
@@ -88,9 +89,9 @@ async def test_the_loss_of_the_writing_process_starts_a_second_attempt(cluster: 
 
 
 async def test_redis_may_be_flushed_and_restarted_while_an_answer_streams(
-    cluster: Cluster, own_redis: OwnRedis
+    cluster: Cluster, redis_of_our_own: OwnRedis
 ) -> None:
-    environ = {"REDIS_URL": own_redis.url}
+    environ = {"REDIS_URL": redis_of_our_own.url}
     async with (
         ScriptedServer(text=WORDS, first_token=0.05, rate=25) as upstream,
         cluster.server(**model(upstream), **environ) as one,
@@ -103,10 +104,10 @@ async def test_redis_may_be_flushed_and_restarted_while_an_answer_streams(
         await bob.hello(room)
         answer = (await ann.ask(room, QUESTION))["answer"]
         await until_begun(bob, room, answer)
-        client = redis.asyncio.Redis.from_url(own_redis.url)
+        client = redis.asyncio.Redis.from_url(redis_of_our_own.url)
         await client.flushall()
         await client.aclose()
-        own_redis.restart()
+        redis_of_our_own.restart()
         finals = await asyncio.gather(*(chat.until_status(room, answer, "complete") for chat in (ann, bob)))
         text = await stored(cluster, answer)
         assert [final["text"] for final in finals] == [text, text]

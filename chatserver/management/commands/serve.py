@@ -11,7 +11,7 @@ import os
 import socket
 import sys
 import urllib.request
-from typing import Any, ClassVar
+from typing import Any
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
@@ -30,7 +30,7 @@ BACKLOG = 2048
 
 class Command(BaseCommand):
     help = "Run the server: web processes and the background worker, with what they need. Ctrl-C stops everything."
-    requires_system_checks: ClassVar[list[str]] = []
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         settings = config()
