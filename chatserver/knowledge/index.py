@@ -115,11 +115,11 @@ class LanceIndex:
 
     async def replace(self, documents: Iterable[str], passages: Sequence[Passage]) -> None:
         """Make `passages` the only rows of `documents` in one commit: no reader ever finds both, or neither."""
-        if not passages:
-            await self.remove(documents)
-            return
-        data, old = await asyncio.to_thread(_rows, passages), _among("document", documents)
-        await self._write(CHUNKS, lambda table: _merge(table, old).execute(data))
+        documents = set(documents)
+        if passages:
+            data, old = await asyncio.to_thread(_rows, passages), _among("document", documents)
+            await self._write(CHUNKS, lambda table: _merge(table, old).execute(data))
+        await self.remove(documents - {passage.document for passage in passages})
 
     async def put_vectors(self, document: str, collection: str, vectors: Sequence[tuple[str, Sequence[float]]]) -> None:
         """Make `vectors` (chunk id and vector) the only ones of a document. Its chunks are found without them, too."""

@@ -22,7 +22,7 @@ from chatserver.knowledge.decode import decode
 from chatserver.knowledge.pdf import PdfError, pdf_blocks
 from chatserver.rag.split import Block
 
-__all__ = ["EXTENSIONS", "Kind", "ParseError", "Parsed", "kind_of", "parse"]
+__all__ = ["EXTENSIONS", "MEDIA_TYPE", "Kind", "ParseError", "Parsed", "kind_of", "parse"]
 
 CHARS = 10_000_000
 """A document's text; about 20 thick books."""
@@ -43,6 +43,8 @@ _MEDIA_TYPES: dict[str, Kind] = {
     "application/xhtml+xml": "html", "application/pdf": "pdf",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
 }  # fmt: skip
+MEDIA_TYPE: dict[Kind, str] = {kind: name for name, kind in reversed(_MEDIA_TYPES.items())}
+"""The name that is kept of a kind."""
 _OLD_WORD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
