@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import time
-
-from asgiref.sync import sync_to_async
-from django.contrib.auth import alogin, alogout, authenticate
-from django.db import connection
-from django.http import HttpRequest
+from django.contrib.auth import alogin, alogout
+from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema
+from ninja.responses import Status
 from pydantic import Field
 
 from chatserver import wiring
-from chatserver.api.caller import address, check_csrf, current
-from chatserver.errors import Forbidden, RateLimited, Unauthenticated
+from chatserver.api.caller import address, check_csrf, current, limit
 from chatserver.realtime.limits import Bucket
+from chatserver.sites import passwords
 from chatserver.sites.models import User
 from chatserver.sites.tokens import Pair
 
-__all__ = ["current", "router"]
+__all__ = ["router"]
 
 router = Router(tags=["auth"])
 
-# A person mistypes a few times; a program tries thousands. Per process, which bounds it well enough.
+# A person mistypes a few times; a program tries thousands.
 _by_address = Bucket(burst=30, per_second=0.5)
 _by_name = Bucket(burst=10, per_second=0.1)
 
@@ -52,30 +49,33 @@ class Me(Schema):
 
 
 @router.post("/token", response=Tokens)
-async def token(request: HttpRequest, body: Credentials) -> Tokens:
+async def token(request: HttpRequest, response: HttpResponse, body: Credentials) -> Tokens:
     """For apps: a short-lived access token and a refresh token."""
     user = await _authenticate(request, body)
-    return _tokens(await wiring.services().principals.tokens.pair(str(user.pk)))
+    return _tokens(response, await wiring.services().principals.tokens.pair(str(user.pk)))
 
 
 @router.post("/refresh", response=Tokens)
-async def refresh(request: HttpRequest, body: Refresh) -> Tokens:
+async def refresh(request: HttpRequest, response: HttpResponse, body: Refresh) -> Tokens:
     """The next pair. Using a refresh token twice revokes all that came from the same sign-in."""
-    return _tokens(await wiring.services().principals.tokens.refresh(body.refresh))
+    return _tokens(response, await wiring.services().principals.tokens.refresh(body.refresh))
 
 
 @router.post("/revoke", response={204: None})
-async def revoke(request: HttpRequest, body: Refresh) -> tuple[int, None]:
+async def revoke(request: HttpRequest, body: Refresh) -> Status[None]:
     """Sign the app out: the refresh token and its successors are void."""
     await wiring.services().principals.tokens.revoke(body.refresh)
-    return 204, None
+    return Status(204, None)
 
 
 @router.post("/ticket", response=Ticket)
-async def ticket(request: HttpRequest) -> Ticket:
-    """For a socket where no header can be set."""
+async def ticket(request: HttpRequest, response: HttpResponse) -> Ticket:
+    """For a socket where no header can be set; asked for by a page, it is good for pages of that origin only."""
     principal = await current(request)
-    return Ticket(ticket=await wiring.services().principals.tokens.ticket(principal.user.id, site=principal.site))
+    response["Cache-Control"] = "no-store"
+    origin = request.headers.get("Origin", "")
+    tokens = wiring.services().principals.tokens
+    return Ticket(ticket=await tokens.ticket(principal.user.id, site=principal.site, origin=origin))
 
 
 @router.post("/login", response=Me)
@@ -88,35 +88,18 @@ async def login(request: HttpRequest, body: Credentials) -> Me:
 
 
 @router.post("/logout", response={204: None})
-async def logout(request: HttpRequest) -> tuple[int, None]:
+async def logout(request: HttpRequest) -> Status[None]:
     check_csrf(request)
     await alogout(request)
-    return 204, None
+    return Status(204, None)
 
 
 async def _authenticate(request: HttpRequest, body: Credentials) -> User:
-    """Hashing takes a good part of a second on purpose; Django does it in a thread."""
-    now = time.monotonic()
-    for bucket, key in ((_by_address, address(request)), (_by_name, body.username.casefold())):
-        if wait := bucket.take(key, now):
-            raise RateLimited("Too many attempts to sign in.", retry_after=round(wait, 1))
-    if "\0" in body.username + body.password:
-        raise Unauthenticated("The user name or the password is wrong.")
-    user = await sync_to_async(_check, thread_sensitive=False)(request, body)
-    if user is None:
-        raise Unauthenticated("The user name or the password is wrong.")
-    return user
+    limit(_by_address, address(request), "Too many attempts to sign in from this address.")
+    limit(_by_name, body.username.casefold(), "Too many attempts to sign in under this name.")
+    return await passwords.check(body.username, body.password)
 
 
-def _check(request: HttpRequest, body: Credentials) -> User | None:
-    try:
-        found = authenticate(request, username=body.username, password=body.password)
-    finally:
-        connection.close()  # this thread is one of many and does not keep it
-    if isinstance(found, User) and found.kind != "user":
-        raise Forbidden
-    return found if isinstance(found, User) else None
-
-
-def _tokens(pair: Pair) -> Tokens:
+def _tokens(response: HttpResponse, pair: Pair) -> Tokens:
+    response["Cache-Control"] = "no-store"  # RFC 6749, 5.1
     return Tokens(access=pair.access, refresh=pair.refresh, expires_in=pair.expires_in)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 
 from chatserver import wiring
 from chatserver.config import config
-from chatserver.errors import Forbidden, Unauthenticated
+from chatserver.errors import Forbidden, RateLimited, Unauthenticated
+from chatserver.realtime.limits import Bucket
 from chatserver.sites.principals import Principal
 
-__all__ = ["address", "check_csrf", "current"]
+__all__ = ["address", "check_csrf", "current", "limit"]
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -52,3 +55,9 @@ def address(request: HttpRequest) -> str:
     if proxies and hops:
         return hops[-min(proxies, len(hops))]
     return str(request.META.get("REMOTE_ADDR", ""))
+
+
+def limit(bucket: Bucket, key: str, message: str) -> None:
+    """Raises `RateLimited` when `key` has nothing left in `bucket`. Per process, which bounds it well enough."""
+    if wait := bucket.take(key, time.monotonic()):
+        raise RateLimited(message, retry_after=max(0.1, round(wait, 1)))

@@ -5,16 +5,21 @@ from __future__ import annotations
 import logging
 import math
 import secrets
+from collections.abc import Callable
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.views import defaults
 from msgspec import json
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
-from chatserver.errors import ChatError, Internal, Invalid, NotFound
+from chatserver.errors import ChatError, Internal, Invalid, NotFound, TooLarge, Unavailable
 
-__all__ = ["install", "problem"]
+__all__ = ["as_chat_error", "install", "no_such_path", "problem"]
 
 log = logging.getLogger(__name__)
 
@@ -40,34 +45,50 @@ def problem(error: ChatError) -> HttpResponse:
     return response
 
 
+def as_chat_error(error: Exception, what: str) -> ChatError:
+    """What the peer may know of `error`. An unexpected one goes to the log under an id, and only the id to the peer."""
+    match error:
+        case ChatError():
+            return error
+        case ValidationError():
+            return _invalid(error)
+        case Http404():
+            return NotFound()
+        case RequestDataTooBig():
+            return TooLarge()
+        case OperationalError() | InterfaceError():  # Django's, where a call uses its sessions and users
+            return Unavailable()
+    reference = secrets.token_hex(4)
+    log.error("%s failed [%s]", what, reference, exc_info=error)
+    return Internal(f"Something went wrong on the server (reference {reference}).")
+
+
 def install(api: NinjaAPI) -> None:
     """Make every error of `api` a problem."""
 
-    def chat_error(request: HttpRequest, error: Any) -> HttpResponse:
-        return problem(error)
+    def handle(request: HttpRequest, error: Any) -> HttpResponse:
+        return problem(as_chat_error(error, f"{request.method} {request.path}"))
 
-    def validation(request: HttpRequest, error: Any) -> HttpResponse:
-        first = error.errors[0] if error.errors else {}
-        where = [str(part) for part in first.get("loc", ()) if part not in ("body", "query", "path", "form", "file")]
-        # ninja names the argument that holds the body too
-        field = ".".join(where[1:] or where) or "body"
-        return problem(Invalid(field, f"{first.get('msg', 'this is not allowed')}."))
-
-    def missing(request: HttpRequest, error: Any) -> HttpResponse:
-        return problem(NotFound())
-
-    def http(request: HttpRequest, error: Any) -> HttpResponse:
-        refusal = Invalid("body", str(error))
-        refusal.status = error.status_code  # type: ignore[misc] # ninja's own 400 for a body that is no JSON, and 405
+    def unreadable(request: HttpRequest, error: Any) -> HttpResponse:
+        refusal = Invalid("body", "this is not JSON.")
+        refusal.status = error.status_code  # type: ignore[misc] # 400: the only one that ninja raises by itself
         return problem(refusal)
 
-    def unexpected(request: HttpRequest, error: Any) -> HttpResponse:
-        reference = secrets.token_hex(4)
-        log.error("%s %s failed [%s]", request.method, request.path, reference, exc_info=error)
-        return problem(Internal(f"Something went wrong on the server (reference {reference})."))
+    # ninja has handlers of its own for some; the most special one that is known is called.
+    for kind in (Exception, Http404, ValidationError):
+        api.add_exception_handler(kind, handle)
+    api.add_exception_handler(HttpError, unreadable)
 
-    api.add_exception_handler(ChatError, chat_error)
-    api.add_exception_handler(ValidationError, validation)
-    api.add_exception_handler(Http404, missing)
-    api.add_exception_handler(HttpError, http)
-    api.add_exception_handler(Exception, unexpected)
+
+def no_such_path(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """Django's `handler404`."""
+    view: Callable[..., HttpResponseBase] = defaults.page_not_found
+    return problem(NotFound()) if request.path.startswith("/api/") else view(request, exception)
+
+
+def _invalid(error: ValidationError) -> Invalid:
+    first = error.errors[0] if error.errors else {}
+    where = [str(part) for part in first.get("loc", ()) if part not in ("body", "query", "path", "form", "file")]
+    # ninja names the argument that holds the body too
+    field = ".".join(where[1:] or where) or "body"
+    return Invalid(field, f"{first.get('msg', 'this is not allowed')}.")

@@ -7,10 +7,12 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Schema
+from ninja.responses import Status
 from pydantic import Field
 
 from chatserver import wiring
 from chatserver.api.caller import current
+from chatserver.api.fields import Text
 from chatserver.api.wire import answer
 from chatserver.protocol.frames import RESUME_ROOMS
 
@@ -18,7 +20,7 @@ router = Router(tags=["rooms"])
 
 
 class NewRoom(Schema):
-    title: str = Field(min_length=1, max_length=200)
+    title: Text = Field(min_length=1, max_length=200)
     kind: Literal["group", "direct"] = "group"
     policy: Literal["always", "mention", "off"] = "always"
     site: UUID | None = Field(None, description="may be left out by whoever belongs to one site")
@@ -26,7 +28,7 @@ class NewRoom(Schema):
 
 
 class RoomPatch(Schema):
-    title: str | None = Field(None, min_length=1, max_length=200)
+    title: Text | None = Field(None, min_length=1, max_length=200)
     policy: Literal["always", "mention", "off"] | None = None
 
 
@@ -81,37 +83,37 @@ async def update(request: HttpRequest, room: UUID, body: RoomPatch) -> HttpRespo
 
 
 @router.delete("/{uuid:room}", response={204: None})
-async def delete(request: HttpRequest, room: UUID) -> tuple[int, None]:
+async def delete(request: HttpRequest, room: UUID) -> Status[None]:
     await wiring.services().actions.delete_room(await current(request), str(room))
-    return 204, None
+    return Status(204, None)
 
 
 @router.post("/{uuid:room}/members", response={204: None})
-async def invite(request: HttpRequest, room: UUID, body: NewMember) -> tuple[int, None]:
+async def invite(request: HttpRequest, room: UUID, body: NewMember) -> Status[None]:
     """Add a member, or give one another role."""
     await wiring.services().actions.invite(await current(request), str(room), str(body.user), body.role)
-    return 204, None
+    return Status(204, None)
 
 
 @router.delete("/{uuid:room}/members/{uuid:user}", response={204: None})
-async def remove(request: HttpRequest, room: UUID, user: UUID) -> tuple[int, None]:
+async def remove(request: HttpRequest, room: UUID, user: UUID) -> Status[None]:
     """Remove a member; or, for oneself, leave."""
     await wiring.services().actions.remove_member(await current(request), str(room), str(user))
-    return 204, None
+    return Status(204, None)
 
 
 @router.post("/{uuid:room}/owner", response={204: None})
-async def take_over(request: HttpRequest, room: UUID) -> tuple[int, None]:
+async def take_over(request: HttpRequest, room: UUID) -> Status[None]:
     """An operator answers from here on; the assistant is silent."""
     await wiring.services().actions.take_over(await current(request), str(room))
-    return 204, None
+    return Status(204, None)
 
 
 @router.delete("/{uuid:room}/owner", response={204: None})
-async def hand_back(request: HttpRequest, room: UUID) -> tuple[int, None]:
+async def hand_back(request: HttpRequest, room: UUID) -> Status[None]:
     """The assistant answers again."""
     await wiring.services().actions.hand_back(await current(request), str(room))
-    return 204, None
+    return Status(204, None)
 
 
 @router.get("/{uuid:room}/messages")

@@ -12,4 +12,6 @@ __all__ = ["answer"]
 
 def answer(body: Any, status: int = 200) -> HttpResponse:
     """`body`: a struct of `protocol.frames`, or lists and dicts of them."""
-    return HttpResponse(json.encode(body), status=status, content_type="application/json")
+    response = HttpResponse(json.encode(body), status=status, content_type="application/json")
+    response["Cache-Control"] = "no-store"  # it is one person's, and changes any moment
+    return response

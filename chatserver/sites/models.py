@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
+from typing import Any
 
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
-from django.db import models
+from django.db import models, transaction
 
 from chatserver.ids import uuid7
 
@@ -35,6 +36,14 @@ class User(AbstractUser):
 
     def __str__(self) -> str:
         return self.name or self.username
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Sessions end with the password they began under (Django's own rule); so do refresh tokens."""
+        new_password = getattr(self, "_password", None) is not None  # set by `set_password`, cleared by `save`
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            if new_password:
+                RefreshToken.objects.filter(user=self).update(revoked=True)
 
 
 class Site(models.Model):

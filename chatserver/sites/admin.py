@@ -1,0 +1,72 @@
+"""Sites and users in Django's admin. Secrets, digests and tokens are never shown; a site's secret can be replaced."""
+
+# mypy: disable-error-code="type-arg"
+# Django's admin classes are generic in its stubs only.
+
+from __future__ import annotations
+
+from django.contrib import admin, messages
+from django.contrib.auth.admin import UserAdmin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from chatserver.sites.models import Site, SiteMember, User, Visitor, new_secret
+
+__all__ = ["AccountAdmin", "SiteAdmin", "VisitorAdmin"]
+
+
+class SiteMemberInline(admin.TabularInline):
+    model = SiteMember
+    extra = 0
+    autocomplete_fields = ("user",)
+
+
+@admin.register(Site)
+class SiteAdmin(admin.ModelAdmin):
+    list_display = ("name", "key", "locale", "closed", "created")
+    list_filter = ("closed", "locale")
+    search_fields = ("name", "key")
+    exclude = ("secret",)
+    readonly_fields = ("id", "created")
+    inlines = (SiteMemberInline,)
+    actions = ("replace_secret",)
+
+    @admin.action(description=_("Replace the secret that signs visitors' identities"), permissions=["change"])
+    def replace_secret(self, request: HttpRequest, queryset: QuerySet[Site]) -> None:
+        """Shown once, to whoever replaced it: identities signed with the old one are refused from now on."""
+        for site in queryset:
+            site.secret = new_secret()
+            site.save(update_fields=["secret"])
+            self.log_change(request, site, "Replaced the secret.")
+            self.message_user(request, _("New secret of %s: %s") % (site, site.secret), messages.WARNING)
+
+
+@admin.register(User)
+class AccountAdmin(UserAdmin):
+    list_display = ("username", "name", "kind", "is_active", "is_staff", "last_login")
+    list_filter = ("kind", "is_active", "is_staff")
+    search_fields = ("username", "name", "email")
+    ordering = ("-date_joined",)
+    readonly_fields = ("last_login", "date_joined")
+    show_full_result_count = False  # visitors are many
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        (_("Person"), {"fields": ("name", "kind", "email")}),
+        (_("Permissions"), {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
+        (_("Dates"), {"fields": ("last_login", "date_joined")}),
+    )
+
+
+@admin.register(Visitor)
+class VisitorAdmin(admin.ModelAdmin):
+    list_display = ("user", "site", "subject", "seen", "created")
+    list_filter = ("site",)
+    list_select_related = ("user", "site")
+    search_fields = ("subject", "email", "user__name")
+    fields = ("user", "site", "subject", "email", "seen", "created")
+    readonly_fields = fields
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False  # visitors come by themselves
