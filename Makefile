@@ -87,7 +87,7 @@ $(STAMPS)/run: uv.lock pyproject.toml | $(UV) $(STAMPS)
 
 $(STAMPS)/all: uv.lock pyproject.toml | $(UV) $(STAMPS)
 	@echo 'Installing the packages, with those for tests …'
-	@$(SYNC) --all-groups --extra onnx
+	@$(SYNC) --all-groups --extra onnx --compile-bytecode
 	@touch $@ $(STAMPS)/run
 
 $(STAMPS):

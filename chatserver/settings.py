@@ -93,7 +93,7 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 STATIC_URL = "static/"
-STATIC_ROOT = _config.data / "static"
+WHITENOISE_USE_FINDERS = True  # read from the packages when the process starts; there is no collectstatic to forget
 
 # Behind TLS (PUBLIC_URL begins with https) cookies never travel in the clear.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _config.public_url.startswith("https://")

@@ -60,7 +60,6 @@ class LanceIndex:
 
     def __init__(self, uri: str, embedder: Embedder | None = None) -> None:
         self._uri = uri
-        self._dimensions = embedder.dimensions if embedder else 0
         self._vectors = _vector_table(embedder) if embedder else ""
         self._connecting: asyncio.Task[Any] | None = None
         self._tables: dict[str, Any] = {}
@@ -111,14 +110,14 @@ class LanceIndex:
         """Append rows that are not there yet; they are found from now on. `replace` also takes those that are."""
         if passages:
             data = await asyncio.to_thread(_rows, passages)
-            await self._write(CHUNKS, lambda table: table.add(data))
+            await self._write(CHUNKS, lambda table: table.add(data), create=data.schema)
 
     async def replace(self, documents: Iterable[str], passages: Sequence[Passage]) -> None:
         """Make `passages` the only rows of `documents` in one commit: no reader ever finds both, or neither."""
         documents = set(documents)
         if passages:
             data, old = await asyncio.to_thread(_rows, passages), _among("document", documents)
-            await self._write(CHUNKS, lambda table: _merge(table, old).execute(data))
+            await self._write(CHUNKS, lambda table: _merge(table, old).execute(data), create=data.schema)
         await self.remove(documents - {passage.document for passage in passages})
 
     async def put_vectors(self, document: str, collection: str, vectors: Sequence[tuple[str, Sequence[float]]]) -> None:
@@ -131,9 +130,10 @@ class LanceIndex:
             "collection": [collection] * len(vectors),
             "vector": [list(vector) for _, vector in vectors],
         }
-        data = await asyncio.to_thread(lambda: _arrow().table(columns, schema=self._schema(self._vectors)))
+        schema = await asyncio.to_thread(_vectors_schema, len(vectors[0][1]))
+        data = await asyncio.to_thread(lambda: _arrow().table(columns, schema=schema))
         where = _among("document", [document])
-        await self._write(self._vectors, lambda table: _merge(table, where).execute(data))
+        await self._write(self._vectors, lambda table: _merge(table, where).execute(data), create=schema)
 
     async def remove(self, documents: Iterable[str]) -> None:
         """Once this returns, no search that begins finds them."""
@@ -141,7 +141,7 @@ class LanceIndex:
             return
         where = _among("document", documents)
         for name in filter(None, (CHUNKS, self._vectors)):  # the chunks first: they alone make a vector visible
-            await self._write(name, lambda table: table.delete(where), create=False)
+            await self._write(name, lambda table: table.delete(where))
 
     async def rebuild(self, batches: Iterable[Sequence[Passage]]) -> None:
         """Put the passages of `batches` in place of all rows.
@@ -162,14 +162,14 @@ class LanceIndex:
     async def clear(self) -> None:
         """Remove every row and all vectors of this embedder."""
         for name in filter(None, (CHUNKS, self._vectors)):
-            await self._write(name, lambda table: table.delete("true"), create=False)
+            await self._write(name, lambda table: table.delete("true"))
 
     async def optimize(self) -> None:
         """Bring new rows into the indexes and give disk space back. Writers and readers go on meanwhile."""
         for name in filter(None, (CHUNKS, self._vectors)):
-            await self._write(name, lambda table: table.optimize(cleanup_older_than=KEPT_VERSIONS), create=False)
+            await self._write(name, lambda table: table.optimize(cleanup_older_than=KEPT_VERSIONS))
         if self._vectors:
-            await self._write(self._vectors, self._partition_vectors, create=False)
+            await self._write(self._vectors, self._partition_vectors)
 
     # --- state -------------------------------------------------------------------------------------------------------
 
@@ -236,12 +236,13 @@ class LanceIndex:
                     raise _unavailable(error) from error
         raise AssertionError
 
-    async def _write(self, name: str, write: Callable[[Any], Awaitable[Any]], *, create: bool = True) -> None:
+    async def _write(self, name: str, write: Callable[[Any], Awaitable[Any]], *, create: Any = None) -> None:
+        """`create`: the schema of the table that is made when there is none; without it there is nothing to write."""
         for attempt in range(ATTEMPTS):
             try:
                 table = await self._table(name)
-                if table is None and create:
-                    table = await self._create(name)
+                if table is None and create is not None:
+                    table = await self._create(name, create)
                 if table is not None:
                     await write(table)
                 return
@@ -251,9 +252,9 @@ class LanceIndex:
                     raise _unavailable(error) from error
                 await asyncio.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - jitter
 
-    async def _create(self, name: str) -> Any:
+    async def _create(self, name: str, schema: Any) -> Any:
         connection = await self._connect()
-        table = await connection.create_table(name, schema=self._schema(name), exist_ok=True)
+        table = await connection.create_table(name, schema=schema, exist_ok=True)
         await self._build_indexes(table)
         self._tables[name] = table
         return table
@@ -275,13 +276,6 @@ class LanceIndex:
             config = _lancedb("index").IvfFlat(distance_type="cosine", num_partitions=math.isqrt(rows))
             await table.create_index("vector", config=config)
 
-    def _schema(self, name: str) -> Any:
-        if name == CHUNKS:
-            return _chunks_schema()
-        arrow = _arrow()
-        ids = [(column, arrow.utf8()) for column in ("chunk", "document", "collection")]
-        return arrow.schema([*ids, ("vector", arrow.list_(arrow.float32(), self._dimensions))])
-
 
 # --- rows ------------------------------------------------------------------------------------------------------------
 
@@ -295,6 +289,12 @@ def _chunks_schema() -> Any:
     arrow = _arrow()
     kinds = [(name, arrow.int64() if name in _NUMBERS else arrow.utf8()) for name in _PASSAGE]
     return arrow.schema([*kinds, ("lex", arrow.utf8())])
+
+
+def _vectors_schema(dimensions: int) -> Any:
+    arrow = _arrow()
+    ids = [(column, arrow.utf8()) for column in ("chunk", "document", "collection")]
+    return arrow.schema([*ids, ("vector", arrow.list_(arrow.float32(), dimensions))])
 
 
 def _rows(passages: Sequence[Passage]) -> Any:
@@ -319,7 +319,7 @@ def _among(column: str, ids: Iterable[str]) -> str:
 
 def _vector_table(embedder: Embedder) -> str:
     # The name of a model may hold anything, the name of a table may not.
-    return f"vectors_{hashlib.sha256(embedder.name.encode()).hexdigest()[:12]}_{embedder.dimensions}"
+    return f"vectors_{hashlib.sha256(embedder.name.encode()).hexdigest()[:16]}"
 
 
 # --- the library -----------------------------------------------------------------------------------------------------

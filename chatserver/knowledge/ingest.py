@@ -45,7 +45,7 @@ type Outcome = Literal["ready", "failed", "busy", "gone"]
 class Ingester:
     """Brings documents from the records into the index. One per process; not for use on an event loop.
 
-    `progress(document, done, total)` is called as vectors are made.
+    `progress(document, done, total)` is called as vectors are made; it may be replaced at any time.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Ingester:
     ) -> None:
         self.index = index
         self._embedder = embedder
-        self._progress = progress
+        self.progress = progress
         self._loop = asyncio.Runner()
 
     @classmethod
@@ -138,7 +138,7 @@ class Ingester:
             vectors += zip((row.chunk for row in batch), found, strict=True)
             if not _set(document, done=len(vectors), total=len(rows)):
                 return
-            self._progress(document, len(vectors), len(rows))
+            self.progress(document, len(vectors), len(rows))
         self._loop.run(self.index.put_vectors(str(document.pk), str(document.collection_id), vectors))
 
     # --- all of them -------------------------------------------------------------------------------------------------

@@ -24,56 +24,60 @@ log = logging.getLogger(__name__)
 
 type Kind = Literal["connect", "auth", "rate_limited", "overloaded", "timeout", "refused", "malformed", "cut", "empty"]
 
+LANGUAGE_MODEL = "language model"
+
 MESSAGES: dict[Kind, str] = {
-    "connect": "The language model cannot be reached just now.",
-    "auth": "The language model refused this server's credentials; its operator must check them.",
-    "rate_limited": "The language model has too many requests just now; try again in a moment.",
-    "overloaded": "The language model is overloaded just now; try again in a moment.",
-    "timeout": "The language model took too long to answer.",
-    "refused": "The language model refused to answer this.",
-    "malformed": "The language model sent something that could not be read.",
-    "cut": "The language model's answer broke off.",
-    "empty": "The language model returned nothing.",
+    "connect": "The {model} cannot be reached just now.",
+    "auth": "The {model} refused this server's credentials; its operator must check them.",
+    "rate_limited": "The {model} has too many requests just now; try again in a moment.",
+    "overloaded": "The {model} is overloaded just now; try again in a moment.",
+    "timeout": "The {model} took too long to answer.",
+    "refused": "The {model} refused to answer this.",
+    "malformed": "The {model} sent something that could not be read.",
+    "cut": "The {model}'s answer broke off.",
+    "empty": "The {model} returned nothing.",
 }
 SAID_CHARS = 300
 
 
-def failure(kind: Kind, detail: str, *, retry_after: float | None = None) -> ProviderError:
-    """The error to raise; `detail` goes to the log."""
-    log.warning("model endpoint: %s: %s", kind, detail)
-    return ProviderError(kind, MESSAGES[kind], retry_after=retry_after)
+def failure(kind: Kind, detail: str, *, retry_after: float | None = None, model: str = LANGUAGE_MODEL) -> ProviderError:
+    """The error to raise; `detail` goes to the log. `model`: which sort of model people are told about."""
+    log.warning("%s endpoint: %s: %s", model, kind, detail)
+    return ProviderError(kind, MESSAGES[kind].format(model=model), retry_after=retry_after)
 
 
 @contextlib.contextmanager
-def provider_errors() -> Iterator[None]:
+def provider_errors(model: str = LANGUAGE_MODEL) -> Iterator[None]:
     """Turn every exception of httpx, and of an unreadable stream, into a `ProviderError`."""
     try:
         yield
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
-        raise failure("connect", repr(error)) from error
+        raise failure("connect", repr(error), model=model) from error
     except httpx.TimeoutException as error:
-        raise failure("timeout", repr(error)) from error
+        raise failure("timeout", repr(error), model=model) from error
     except (httpx.DecodingError, httpx.TooManyRedirects, StreamError) as error:
-        raise failure("malformed", repr(error)) from error
+        raise failure("malformed", repr(error), model=model) from error
     except (httpx.NetworkError, httpx.RemoteProtocolError) as error:
-        raise failure("cut", repr(error)) from error
+        raise failure("cut", repr(error), model=model) from error
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-        raise failure("connect", repr(error)) from error
+        raise failure("connect", repr(error), model=model) from error
 
 
-def failure_of(status: int, body: bytes, headers: httpx.Headers) -> ProviderError:
+def failure_of(status: int, body: bytes, headers: httpx.Headers, *, model: str = LANGUAGE_MODEL) -> ProviderError:
     """Of an answer that is no success."""
     detail = f"HTTP {status}: {said(body)}"
     wait = retry_after(headers)
     if status in (401, 403):
-        return failure("auth", f"{detail} (check LLM_API_KEY or EMBED_API_KEY)")
+        return failure("auth", f"{detail} (check LLM_API_KEY or EMBED_API_KEY)", model=model)
     if status == 404:
-        return failure("refused", f"{detail} (check the model's name and that the base URL ends before /chat)")
+        return failure(
+            "refused", f"{detail} (check the model's name and that the base URL ends before its last path)", model=model
+        )
     if status in (408, 429):
-        return failure("rate_limited", detail, retry_after=wait)
+        return failure("rate_limited", detail, retry_after=wait, model=model)
     if status >= 500:
-        return failure("overloaded", detail, retry_after=wait)
-    return failure("refused", detail)
+        return failure("overloaded", detail, retry_after=wait, model=model)
+    return failure("refused", detail, model=model)
 
 
 def said(body: bytes) -> str:

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from chatserver.errors import ProviderError
+from chatserver.keywords import keywords
 from chatserver.protocol.frames import Source
-from chatserver.providers.base import ChatMessage, ChatModel, Excerpt, Finish, Prompt
+from chatserver.providers.base import ChatModel, Excerpt, Finish, Prompt
+from chatserver.providers.replies import is_small_talk, nothing_found
+from chatserver.rag.citations import Citations
+from chatserver.rag.prompt import excerpts, prompt
+from chatserver.rag.quote import quotation
+from chatserver.rag.relevance import relevant
 from chatserver.rag.retrieve import Retriever
-from chatserver.rag.types import Delta, Done, Part, Question, Sources, Stage
+from chatserver.rag.rewrite import standalone
+from chatserver.rag.types import Delta, Done, Part, Passage, Question, Sources, Stage
 
 __all__ = ["Pipeline"]
+
+JUDGED = 20
+"""Passages that are looked at to tell whether any is relevant; how rare a word is shows only among many."""
 
 
 class Pipeline:
@@ -25,22 +36,66 @@ class Pipeline:
     async def run(self, question: Question) -> AsyncGenerator[Part]:
         """Yield stages, `Sources`, `Delta`s and, as the last part, exactly one `Done`.
 
+        What is not in the documents is not asked of the model: `Done.found` is then False and the text says so.
         Closing the generator closes the model's stream. Raises `ProviderError` (model) and `Unavailable` (index).
         """
         yield Stage("searching")
-        found = await self._retriever.retrieve(question.text, question.collections, self._passages)
-        sources = tuple(Source(n=n, document=p.document, title=p.title, url=p.url) for n, p in enumerate(found, 1))
+        if is_small_talk(question.text):
+            yield Stage("writing")
+            async for part in self._answer(prompt(question, question.text, ()), ()):
+                yield part
+            return
+        asked = await standalone(question, self._model)
+        found = await self._retriever.retrieve(asked, question.collections, max(JUDGED, self._passages))
+        shown, sources = await asyncio.to_thread(self._select, asked, found)
+        if not shown:
+            text = nothing_found(question.text, question.locale)
+            yield Delta(text)
+            yield Done(text, (), found=False)
+            return
         yield Sources(sources)
         yield Stage("writing")
-        excerpts = tuple(Excerpt(n, p.text, p.title, p.heading, p.score) for n, p in enumerate(found, 1))
-        messages = (ChatMessage("user", question.text),)
-        prompt = Prompt(messages=messages, question=question.text, excerpts=excerpts, locale=question.locale)
-        text = ""
+        async for part in self._answer(prompt(question, asked, shown), sources):
+            yield part
+
+    def _select(self, asked: str, found: Sequence[Passage]) -> tuple[list[Excerpt], tuple[Source, ...]]:
+        """What the model is shown, and the same as sources. CPU work of some milliseconds."""
+        passages = relevant(asked, found)[: self._passages]
+        shown = excerpts(passages)
+        weights = keywords(asked)
+        return shown, tuple(
+            Source(
+                n=excerpt.n,
+                document=passage.document,
+                title=passage.title,
+                url=passage.url,
+                quote=quotation(passage.text, weights),
+                where=_where(passage),
+            )
+            for excerpt, passage in zip(shown, passages, strict=False)
+        )
+
+    async def _answer(self, prompt: Prompt, sources: tuple[Source, ...]) -> AsyncGenerator[Delta | Done]:
+        citations = Citations([source.n for source in sources])
+        pieces: list[str] = []
         async with aclosing(self._model.stream(prompt)) as stream:
             async for item in stream:
+                if text := citations.end() if isinstance(item, Finish) else citations.feed(item.text):
+                    pieces.append(text)
+                    yield Delta(text)
                 if isinstance(item, Finish):
-                    yield Done(text, sources, cut=item.reason == "length", usage=item.usage)
-                    return
-                text += item.text
-                yield Delta(item.text)
-        raise ProviderError("cut")
+                    break
+            else:
+                raise ProviderError("cut", "The language model's answer was cut off.")
+        text = "".join(pieces)
+        if not text.strip():
+            raise ProviderError("empty", "The language model gave an empty answer.")
+        cited = tuple(source for source in sources if source.n in citations.cited)
+        # A model that quotes and quoted nothing has found nothing; one that writes may be right without a source.
+        found = bool(cited) or self._model.writes or not sources
+        yield Done(text, cited, found=found, cut=item.reason == "length", usage=item.usage)
+
+
+def _where(passage: Passage) -> str:
+    page = f"p. {passage.page}" if passage.page is not None else ""
+    return ", ".join(part for part in (page, passage.heading) if part)

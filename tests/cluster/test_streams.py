@@ -163,7 +163,8 @@ async def test_stop_from_another_process_keeps_the_text_and_closes_the_upstream(
 
 async def test_a_draining_process_says_bye_and_hands_its_answer_over(cluster: Cluster) -> None:
     async with (
-        ScriptedServer(text=WORDS, first_token=0.05, rate=30) as upstream,
+        # Slow enough that it is not over before the second process is there.
+        ScriptedServer(text=WORDS, first_token=0.05, rate=8) as upstream,
         cluster.server(**model(upstream)) as leaving,
         cluster.chat(leaving, cluster.ann) as ann,
     ):

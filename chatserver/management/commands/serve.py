@@ -84,7 +84,6 @@ class Command(BaseCommand):
         except OperationalError as error:
             reason = str(error).strip().splitlines()[0]
             raise EngineMissing(f"PostgreSQL does not answer: {reason}. Check DATABASE_URL.") from None
-        call_command("collectstatic", interactive=False, verbosity=0)
         if with_demo and not Site.objects.exists():
             self.stdout.write("The database is empty: making the demo (site, user, room, our documentation) …")
             demo = make_demo(settings, origins)

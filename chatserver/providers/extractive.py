@@ -1,0 +1,95 @@
+"""A model that writes nothing: it quotes the sentences of the excerpts that answer best, each with its citation.
+
+It is what answers while no language model is set up, and it can't make anything up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, Iterator
+
+from chatserver.providers.base import ChatModel, Finish, Prompt, Text
+from chatserver.providers.quoting import Quote, choose
+from chatserver.providers.replies import is_small_talk, language, nothing_quotable, small_talk
+
+__all__ = ["Extractive"]
+
+THREAD_CHARS = 4_000
+"""More text than this is searched in a thread: it would hold up the loop for over 2 ms."""
+PAUSE_SECONDS = 0.004
+"""Between two pieces; a quotation that flows can be followed, one that jumps in can't."""
+PAUSES_MAX = 250
+
+_WIDE = "\\u2e80-\\u9fff\\uac00-\\ud7a3\\uf900-\\ufaff\\uff00-\\uffef"
+_PIECE = re.compile(rf"\s*(?:[{_WIDE}]{{1,3}}|[^\s{_WIDE}]{{1,40}})\s*")
+_MARK = re.compile(r"(?P<word>[A-Za-z_]\w*)?[\[【［]\s*\d{1,3}(?:\s*[,–-]\s*\d{1,3})*\s*[\]】］](?!\()")
+_BEGINNING = re.compile(r"(?:[-*+•>]\s+|#{1,6}\s+|\(?\d{1,3}[.)]\s+|[|]\s*)+")
+_FENCE = re.compile(r"`{3,}\w*|~{3,}")
+_CODE = re.compile(r"[=;{}_]|\w\(")
+
+
+class Extractive:
+    """Implements `ChatModel`."""
+
+    name = "extractive"
+    writes = False
+
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[Text | Finish]:
+        """Never raises `ProviderError`; the same prompt gives the same text."""
+        for i, piece in enumerate(_pieces(await self._answer(prompt))):
+            if 0 < i <= PAUSES_MAX:
+                await asyncio.sleep(PAUSE_SECONDS)
+            yield Text(piece)
+        yield Finish("stop")
+
+    async def aclose(self) -> None:
+        """It holds nothing open."""
+
+    async def _answer(self, prompt: Prompt) -> str:
+        if not prompt.excerpts and is_small_talk(prompt.question):
+            return small_talk(prompt.question, prompt.locale)
+        if sum(len(excerpt.text) for excerpt in prompt.excerpts) > THREAD_CHARS:
+            quotes = await asyncio.to_thread(choose, prompt.question, prompt.excerpts)
+        else:
+            quotes = choose(prompt.question, prompt.excerpts)
+        if not quotes:
+            return nothing_quotable(prompt.question, prompt.locale)
+        return _joined(quotes)
+
+
+def _joined(quotes: list[Quote]) -> str:
+    """The quotes of one excerpt are one paragraph."""
+    text = ""
+    for before, quote in zip([None, *quotes], quotes, strict=False):
+        if before:
+            wide = language(quote.text) == "zh"
+            text += ("" if wide else " ") if before.n == quote.n else "\n\n"
+        text += (
+            f"{_plain(quote.text)} [{quote.n}]" if language(quote.text) == "en" else f"{_plain(quote.text)}[{quote.n}]"
+        )
+    return text
+
+
+def _plain(sentence: str) -> str:
+    """The sentence in one line of Markdown that can't swallow the citation after it: no fence, no lone backtick.
+
+    The document's own reference marks would be taken for our citations and go; an index in a line of code (`argv[1]`)
+    is put into backticks instead.
+    """
+    sentence = _FENCE.sub("", _BEGINNING.sub("", sentence, count=1) if _BEGINNING.match(sentence) else sentence)
+    if "`" not in sentence:
+        code = _CODE.search(sentence) is not None
+        sentence = _MARK.sub(lambda mark: f"`{mark[0]}`" if code and mark["word"] else mark["word"] or "", sentence)
+    elif sentence.count("`") % 2:
+        return _plain(sentence.replace("`", ""))
+    return " ".join(sentence.split()).rstrip("\\")
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Words, or up to three CJK characters, with the white space after them."""
+    for match in _PIECE.finditer(text):
+        yield match[0]
+
+
+_: type[ChatModel] = Extractive
