@@ -1,8 +1,7 @@
 """How long a search takes: the index alone, without a model, over generated text or the files of a folder.
 
-Prints the median and the 99th percentile of the lexical leg, and of the dense leg with `--dimensions`. Word lengths and
-frequencies of the generated text follow Zipf's law, so that common words have long lists of passages as they do in
-real text.
+Word frequencies of the generated text follow Zipf's law, so that common words have long lists of passages as they do
+in real text. `python -m bench.retrieval_speed --help`: more passages, vectors, text of your own.
 """
 
 from __future__ import annotations
@@ -18,8 +17,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
+from bench.world import percentile
 from chatserver.ids import uuid7
 from chatserver.knowledge.index import LanceIndex
 from chatserver.rag.split import assemble, paragraphs, split
@@ -64,7 +62,14 @@ def from_folder(folder: Path) -> Iterator[str]:
         yield from (piece.text for piece in split(blocks, path.name))
 
 
-async def measure(args: argparse.Namespace, uri: str) -> None:
+async def measure(arguments: Sequence[str] = ()) -> None:
+    args = _parser().parse_args(arguments)
+    random.seed(1)
+    with tempfile.TemporaryDirectory(prefix="chatserver-bench-") as uri:
+        await _measure(args, uri)
+
+
+async def _measure(args: argparse.Namespace, uri: str) -> None:
     embedder = Random(args.dimensions) if args.dimensions else None
     index = LanceIndex(uri, embedder)
     collection = str(uuid7())
@@ -81,10 +86,10 @@ async def measure(args: argparse.Namespace, uri: str) -> None:
         if embedder:
             await index.put_vectors(document, collection, [(each.chunk, embedder.one()) for each in passages])
         queries += [" ".join(random.sample(words, min(8, len(words)))) for words in map(str.split, batch)]
-    print(f"{await index.count()} chunks added in {time.perf_counter() - begin:.1f} s")
+    print(f"  {await index.count():,} chunks added in {time.perf_counter() - begin:.1f} s")
     begin = time.perf_counter()
     await index.optimize()
-    print(f"optimised in {time.perf_counter() - begin:.1f} s")
+    print(f"  optimised in {time.perf_counter() - begin:.1f} s")
     await index.warm()
     queries = random.choices(queries, k=args.queries)
     report("lexical", [await timed(index.lexical(query, [collection], args.k)) for query in queries])
@@ -99,22 +104,18 @@ async def timed(search: object) -> float:
 
 
 def report(leg: str, times: list[float]) -> None:
-    times.sort()
-    print(f"{leg:8} p50 {times[len(times) // 2]:.1f} ms   p99 {times[int(len(times) * 0.99)]:.1f} ms")
+    print(f"  {leg:8} p50 {percentile(times, 0.5):.1f} ms, p99 {percentile(times, 0.99):.1f} ms")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m bench.retrieval_speed", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--chunks", type=int, default=10_000, help="how many passages to search (default 10000)")
     parser.add_argument("--queries", type=int, default=200, help="how many searches, one after the other (default 200)")
     parser.add_argument("--k", type=int, default=50, help="passages per search (default 50, as answers use)")
     parser.add_argument("--dimensions", type=int, default=0, help="also search vectors of this many dimensions")
     parser.add_argument("--folder", type=Path, help="take the text of its files instead of generated text")
-    args = parser.parse_args()
-    random.seed(1)
-    with tempfile.TemporaryDirectory(prefix="chatserver-bench-") as uri:
-        asyncio.run(measure(args, uri))
+    return parser
 
 
 if __name__ == "__main__":
-    main()
+    asyncio.run(measure(sys.argv[1:]))

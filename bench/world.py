@@ -49,7 +49,7 @@ async def world(*, processes: int, model: Sequence[str] = (), **settings: str) -
             "DATABASE_URL": engines.database_url,
             "REDIS_URL": engines.redis_url,
             "DATA_DIR": str(folder / "data"),
-            "SECRET_KEY": os.environ["SECRET_KEY"],
+            "SECRET_KEY": os.environ.setdefault("SECRET_KEY", "benchmarks"),  # with it `access_token` signs here
             "SENDS_PER_MINUTE": "100000",
             "SOCKETS_PER_ADDRESS": "10000",
             "LLM_MODEL": "scripted",
@@ -93,6 +93,19 @@ async def scripted(arguments: Sequence[str]) -> AsyncIterator[str]:
     finally:
         process.terminate()
         await process.wait()
+
+
+def cpu_seconds(server: Server) -> float:
+    """User and system time of a server's processes so far (proc(5): fields 5, 14 and 15)."""
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it ended meanwhile
+        if int(fields[2]) == server.pid:
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def percentile(values: Sequence[float], share: float) -> float:

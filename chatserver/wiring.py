@@ -13,12 +13,13 @@ import secrets
 import socket
 from dataclasses import dataclass
 
+import anyio
 from redis.asyncio import Redis
 
 from chatserver.answers.worker import Worker
 from chatserver.config import Config, config
 from chatserver.errors import Unavailable
-from chatserver.knowledge.index import LanceIndex
+from chatserver.knowledge.index import LanceIndex, load_library
 from chatserver.metrics import LoopLag
 from chatserver.protocol.frames import RESTART, Close
 from chatserver.providers.base import ChatModel, Embedder
@@ -87,6 +88,9 @@ async def start(*, slots: int | None = None) -> Services:
 
 async def _start(slots: int | None) -> Services:
     global _services
+    # What would otherwise be imported on the way of the first question, while sockets wait.
+    await asyncio.to_thread(load_library)
+    await anyio.sleep(0)  # httpx's backend
     settings = config()
     urls = [url.strip() for url in (settings.redis_url or DEFAULT_REDIS).split(",")]
     process = f"{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(3)}"

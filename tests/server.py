@@ -31,6 +31,11 @@ class Server:
         self.port = 0
 
     @property
+    def pid(self) -> int:
+        """Of gunicorn's arbiter; also the id of the process group."""
+        return self._process.pid
+
+    @property
     def http(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 

@@ -26,7 +26,7 @@ from chatserver.rag.split import indexed_text
 from chatserver.rag.types import Passage
 from chatserver.text import terms
 
-__all__ = ["CHUNKS", "LanceIndex"]
+__all__ = ["CHUNKS", "LanceIndex", "load_library"]
 
 log = logging.getLogger(__name__)
 
@@ -207,7 +207,7 @@ class LanceIndex:
             return await asyncio.shield(self._connecting)
 
     async def _open(self) -> Any:
-        lancedb = await asyncio.to_thread(_import)
+        lancedb = await asyncio.to_thread(load_library)
         # On a disk a look at the newest version costs well under a millisecond, on object storage a request.
         interval = timedelta(seconds=1) if "://" in self._uri else timedelta(0)
         return await lancedb.connect_async(self._uri, read_consistency_interval=interval)
@@ -325,8 +325,9 @@ def _vector_table(embedder: Embedder) -> str:
 # --- the library -----------------------------------------------------------------------------------------------------
 
 
-def _import() -> Any:
-    """100 MB and more than a second: never on the event loop."""
+def load_library() -> Any:
+    """Import LanceDB: 100 MB and more than a second of CPU. Call it in a thread, and before there are sockets: while
+    modules are loaded, other threads hardly run."""
     for name in ("lancedb.index", "lancedb.query"):
         importlib.import_module(name)
     return importlib.import_module("lancedb")

@@ -49,7 +49,7 @@ class DaphneWorker(Worker):  # type: ignore[misc] # gunicorn is untyped
             self.loop.add_signal_handler(number, self.drain)
         self._beat()
         services = self.loop.run_until_complete(wiring.start())
-        # After the start, not in it: the first question should not pay for loading the index, nor should readiness.
+        # After the start, not in it: the first question should not pay for opening the index, nor should readiness.
         warming = self.loop.create_task(services.index.warm(), name="serving: warm the index")
         self.server = WireServer(self.wsgi, self.sockets)
         self.server.run()
