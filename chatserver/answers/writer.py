@@ -24,6 +24,7 @@ from chatserver.protocol.frames import (
     Status,
 )
 from chatserver.providers.base import Usage
+from chatserver.rag.citations import cited
 from chatserver.rag.types import Delta, Done, Part, Sources, Stage
 
 log = logging.getLogger(__name__)
@@ -145,14 +146,14 @@ class Writer:
                     match part:
                         case Stage(stage):
                             self._announce(stage, None)
-                        case Sources(sources):
-                            self._announce(self._stage, list(sources))
+                        case Sources(found):
+                            self._announce(self._stage, list(found))
                         case Delta(text):
                             if not self._write_text(text):
-                                return "complete", self._flow.whole, self._sources
-                        case Done(text=text, sources=cited, usage=usage):
+                                return "complete", self._flow.whole, cited(self._flow.whole, self._sources)
+                        case Done(text=text, sources=sources, usage=usage):
                             self._usage = usage
-                            return "complete", text, list(cited)
+                            return "complete", text, list(sources)
                         case _:
                             assert_never(part)
             raise RuntimeError("the pipeline ended without Done")
@@ -167,7 +168,7 @@ class Writer:
 
     def _failed(self, reason: str) -> tuple[Status, str, list[Source]]:
         # What was shown stays; only an empty answer says why it is empty.
-        return "failed", self._flow.whole or reason, self._sources if self._flow.whole else []
+        return "failed", self._flow.whole or reason, cited(self._flow.whole, self._sources)
 
     def _announce(self, stage: StageName, sources: list[Source] | None) -> None:
         self._stage = stage

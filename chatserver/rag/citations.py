@@ -7,9 +7,11 @@ way of feeding it. Text that may become a citation is held back until the charac
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
-__all__ = ["HELD_CHARS", "Citations"]
+from chatserver.protocol.frames import Source
+
+__all__ = ["HELD_CHARS", "Citations", "cited"]
 
 _SPACES = 8
 _RUN = 32
@@ -143,3 +145,8 @@ class Citations:
         for match in _RANGE.finditer(inside.split("†")[0]):
             first, last = int(match[1]), int(match[2] or match[1])
             yield from (n for n in sorted(self._known) if first <= n <= last)
+
+
+def cited(text: str, sources: Iterable[Source]) -> list[Source]:
+    """Those of `sources` that a text which left `Citations` names: an answer that was cut short keeps only these."""
+    return [source for source in sources if f"[{source.n}]" in text]

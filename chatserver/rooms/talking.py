@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 
 from chatserver.errors import Conflict, Forbidden, Invalid, NotFound
 from chatserver.ids import uuid7
@@ -15,8 +14,8 @@ from chatserver.protocol.frames import (
     RoomRead,
     RoomTyping,
     RoomYou,
-    Source,
 )
+from chatserver.rag.citations import cited
 from chatserver.realtime.hub import Hub
 from chatserver.realtime.limits import Limits
 from chatserver.rooms.access import Right, message_for, rights, room_for
@@ -113,7 +112,7 @@ class Talking:
     async def _settle_stopped(self, room: str, answer: str, live: LiveAnswer | None) -> Message | None:
         if live is None or not live.n:
             return await self._store.settle(answer, room, None, "stopped", "", [])
-        sources = _cited(live.text, live.sources)
+        sources = cited(live.text, live.sources)
         return await self._store.settle(answer, room, live.attempt, "stopped", live.text, sources)
 
     async def retry_answer(self, principal: Principal, answer: str, attempt: int) -> int:
@@ -189,7 +188,3 @@ class Talking:
             return Right.POST in held
         question = await self._store.message_room(info.question) if info.question else None
         return question is not None and question.author == principal.user.id
-
-
-def _cited(text: str, sources: Sequence[Source]) -> list[Source]:
-    return [source for source in sources if f"[{source.n}]" in text]
