@@ -116,6 +116,14 @@ async def test_a_failed_provider_keeps_what_was_shown() -> None:
     assert store.settled == [("failed", "Half", [])]
 
 
+async def test_an_answer_that_was_cut_short_keeps_only_the_sources_it_cites() -> None:
+    other = Source(n=2, document="e", title="Prices")
+    hub, store = Hub(), Store()
+    parts = answering(Sources((SOURCE, other)), Delta("Known [1]. And"), ProviderError("cut"))
+    await Writer(Job(), hub, store, seconds=5).run(parts)
+    assert store.settled == [("failed", "Known [1]. And", [SOURCE])]
+
+
 async def test_a_failure_before_the_first_word_says_why() -> None:
     hub, store = Hub(), Store()
     await Writer(Job(), hub, store, seconds=5).run(answering(ProviderError("connect", "The model is away.")))
