@@ -164,7 +164,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--questions", type=int, default=300, help="how many to ask, chosen at random (default 300)")
     parser.add_argument("--seed", type=int, default=0, help="which are chosen (default 0)")
     parser.add_argument("--hold-out", action="store_true", help="ask again with the documents of the answer left out")
-    parser.add_argument("--failures", type=int, default=0, metavar="N", help="show N questions that were answered wrong")
+    parser.add_argument(
+        "--failures", type=int, default=0, metavar="N", help="show N questions that were answered wrong"
+    )
     return parser
 
 
