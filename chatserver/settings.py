@@ -33,6 +33,7 @@ INSTALLED_APPS = [
     "chatserver.knowledge",
 ]
 MIDDLEWARE = [
+    "chatserver.api.problems.problems",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, path
 
-from chatserver.api import ops, problems
+from chatserver.api import ops
 from chatserver.api.api import api
 from chatserver.api.page import page
 
@@ -17,4 +17,3 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", ops.readyz),
     path("metrics", ops.metrics_page),
 ]
-handler404 = problems.no_such_path

@@ -5,23 +5,25 @@ from __future__ import annotations
 import logging
 import math
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.views import defaults
+from django.utils.decorators import async_only_middleware
 from msgspec import json
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
-from chatserver.errors import ChatError, Internal, Invalid, NotFound, TooLarge, Unavailable
+from chatserver.errors import ChatError, Forbidden, Internal, Invalid, NotFound, TooLarge, Unavailable
 
-__all__ = ["as_chat_error", "install", "no_such_path", "problem"]
+__all__ = ["as_chat_error", "install", "problem", "problems"]
 
 log = logging.getLogger(__name__)
+
+type _View = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
 
 def problem(error: ChatError) -> HttpResponse:
@@ -80,15 +82,49 @@ def install(api: NinjaAPI) -> None:
     api.add_exception_handler(HttpError, unreadable)
 
 
-def no_such_path(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    """Django's `handler404`."""
-    view: Callable[..., HttpResponseBase] = defaults.page_not_found
-    return problem(NotFound()) if request.path.startswith("/api/") else view(request, exception)
+@async_only_middleware
+def problems(get_response: _View) -> _View:
+    """Django middleware: what was refused below /api/ before a call of ours was reached is a problem too."""
+
+    async def call(request: HttpRequest) -> HttpResponseBase:
+        response = await get_response(request)
+        if (
+            response.status_code < 400
+            or not request.path.startswith("/api/")
+            or "json" in response.get("Content-Type", "")
+        ):
+            return response
+        found = problem(_refused(response))
+        for name in ("Allow", "Vary"):
+            if name in response:
+                found[name] = response[name]
+        return found
+
+    return call
+
+
+def _refused(response: HttpResponseBase) -> ChatError:
+    """What a bare status of Django's or ninja's says."""
+    match response.status_code:
+        case 404:
+            return NotFound()
+        case 405:
+            error: ChatError = Invalid("method", f"this path takes {response['Allow']}.")
+        case 403:
+            return Forbidden()
+        case 413:
+            return TooLarge()
+        case status if status < 500:
+            error = Invalid("request", "the server does not understand this.")
+        case _:
+            return Internal()
+    error.status = response.status_code  # type: ignore[misc]
+    return error
 
 
 def _invalid(error: ValidationError) -> Invalid:
     first = error.errors[0] if error.errors else {}
-    where = [str(part) for part in first.get("loc", ()) if part not in ("body", "query", "path", "form", "file")]
-    # ninja names the argument that holds the body too
-    field = ".".join(where[1:] or where) or "body"
+    # Where in the request it is; of a body also the argument that holds it.
+    source, *where = [str(part) for part in first.get("loc", ())] or [""]
+    field = ".".join(where[1:] if source == "body" else where) or "body"
     return Invalid(field, f"{first.get('msg', 'this is not allowed')}.")

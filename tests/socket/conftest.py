@@ -1,13 +1,20 @@
-"""Django for the tests that meet real records; the settings are those that `tests/conftest.py` made."""
+"""Django for the tests that meet real records; the settings are those that `tests/conftest.py` made. One server for
+all tests of the HTTP API."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from urllib.parse import urlsplit
 
 import django
+import psycopg
 import pytest
+import pytest_asyncio
 from pytest_django import DjangoDbBlocker
+
+from chatserver.serving.embedded import Engines
+from tests.api import Api, open_api
+from tests.conftest import sibling
 
 
 @pytest.hookimpl(trylast=True)
@@ -29,3 +36,15 @@ def orm(database_url: str, django_db_blocker: DjangoDbBlocker) -> Iterator[None]
     finally:
         connections["default"].close()
         settings["NAME"] = before
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def api(engines: Engines, template_database: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Api]:
+    """For modules with `pytestmark = pytest.mark.asyncio(loop_scope="session")`. Tests share it, so each makes its
+    own users and rooms."""
+    with psycopg.connect(engines.database_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE chat_api TEMPLATE {template_database} STRATEGY FILE_COPY")
+        folder = tmp_path_factory.mktemp("api")
+        async with open_api(sibling(engines.database_url, "chat_api"), f"{engines.redis_url}?db=0", folder) as api:
+            yield api
+        connection.execute("DROP DATABASE chat_api WITH (FORCE)")

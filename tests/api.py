@@ -1,0 +1,138 @@
+"""The HTTP API of a real server, for tests: a world with two sites, and clients for whoever lives in it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from chatserver.knowledge.index import LanceIndex
+from chatserver.protocol.frames import User
+from chatserver.providers.scripted import ScriptedServer
+from chatserver.rooms.store import Store
+from tests.credentials import access_token
+from tests.knowledge import add_text
+from tests.records import Site
+from tests.server import ROOT, Server
+
+DEADLINE = 20.0
+UPLOAD_BYTES = 256 * 1024
+ANSWER = "A room is a place where people and the assistant talk. [1] 你好，世界 🙂"
+
+_addresses = itertools.count(1)
+
+
+@dataclass
+class Api:
+    """One server with a scripted model. `site` has a document about rooms; `other` is somebody else's."""
+
+    server: Server
+    environ: Mapping[str, str]
+    store: Store
+    site: Site
+    other: Site
+    model: ScriptedServer
+    transport: httpx.AsyncHTTPTransport
+
+    @property
+    def uploads(self) -> Path:
+        return Path(self.environ["DATA_DIR"]) / "uploads"
+
+    def client(self, user: User | None = None, **headers: str) -> httpx.AsyncClient:
+        """A client with a bearer token (`user` None: with none) and an address of its own, so that no limit that
+        counts by address is met by accident."""
+        n = next(_addresses)
+        known = {"X-Forwarded-For": f"10.0.{n // 256}.{n % 256}"}
+        if user is not None:
+            known["Authorization"] = f"Bearer {access_token(user.id)}"
+        # Not to be closed: the transport is shared.
+        return httpx.AsyncClient(
+            transport=self.transport, base_url=self.server.http, headers={**known, **headers}, timeout=DEADLINE
+        )
+
+    async def member(self, name: str, role: str = "member", site: Site | None = None) -> User:
+        """A user with a place in `site`."""
+        user = await (site or self.site).user(name)
+        await self.join(user, role, site)
+        return user
+
+    async def join(self, user: User, role: str = "member", site: Site | None = None) -> None:
+        await self.store.pool.execute(
+            "INSERT INTO sites_sitemember(site_id, user_id, role) VALUES ($1::uuid, $2::uuid, $3)",
+            (site or self.site).id,
+            user.id,
+            role,
+        )
+
+
+@asynccontextmanager
+async def open_api(database_url: str, redis_url: str, folder: Path, **extra: str) -> AsyncIterator[Api]:
+    environ = {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "DATA_DIR": str(folder / "data"),
+        "INDEX_URL": str(folder / "index"),
+        "UPLOAD_BYTES": str(UPLOAD_BYTES),
+        "SENDS_PER_MINUTE": "100",
+        "TRUSTED_PROXIES": "1",
+        **extra,
+    }
+    async with AsyncExitStack() as stack:
+        model = await stack.enter_async_context(ScriptedServer(text=ANSWER))
+        environ |= {"LLM_BASE_URL": model.base_url, "LLM_MODEL": "scripted"}
+        store = await Store.open(database_url)
+        stack.push_async_callback(store.close)
+        site = await Site(store.pool).create(("https://shop.example",))
+        other = await Site(store.pool, key="other").create(("https://other.example",))
+        index = LanceIndex(environ["INDEX_URL"])
+        await add_text(
+            store.pool, index, site, "Rooms", "A room is a place where people and the assistant talk. It has members."
+        )
+        server = await stack.enter_async_context(Server(environ))
+        transport = httpx.AsyncHTTPTransport(trust_env=False)
+        stack.push_async_callback(transport.aclose)
+        yield Api(server, environ, store, site, other, model, transport)
+
+
+def problem(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    """The RFC 9457 problem that `response` must be."""
+    assert response.status_code == status, f"{response.status_code}: {response.text[:500]}"
+    assert response.headers["content-type"] == "application/problem+json"
+    body: dict[str, Any] = response.json()
+    assert (body["status"], body["code"], body["type"]) == (status, code, "about:blank")
+    assert body["title"]
+    assert body["detail"]
+    assert "Traceback" not in response.text
+    return body
+
+
+@asynccontextmanager
+async def background_worker(environ: Mapping[str, str]) -> AsyncIterator[None]:
+    """A Celery worker as `manage.py serve` starts it. What it printed is shown when the tests around it fail."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "celery", "--app", "chatserver.celery", "--quiet"),
+        *("worker", "--concurrency", "1", "--loglevel", "WARNING"),
+        cwd=ROOT,
+        env={**os.environ, **environ},
+        stdin=asyncio.subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        try:
+            async with asyncio.timeout(DEADLINE):
+                await process.wait()
+        except TimeoutError:
+            os.killpg(process.pid, 9)
+            await process.wait()
