@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from contextlib import AbstractContextManager, nullcontext
+from typing import NoReturn
 
 from chatserver.config import config
 from chatserver.errors import ConfigError, EngineMissing
@@ -17,17 +19,32 @@ WITHOUT_ENGINES = frozenset(
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatserver.settings")
+    signal.signal(signal.SIGTERM, _terminated)
     try:
         with _engines(sys.argv[1:]):
-            from django.core.management import execute_from_command_line
-
-            execute_from_command_line(sys.argv)
+            _execute()
     except ConfigError as error:
         sys.exit(_complain(f"Wrong setting: {error}", 2))
     except EngineMissing as error:
         sys.exit(_complain(f"Missing engine: {error}", 3))
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _execute() -> None:
+    from django.core.management import execute_from_command_line
+    from django.db import OperationalError
+
+    try:
+        execute_from_command_line(sys.argv)
+    except OperationalError as error:
+        reason = (str(error).strip().splitlines() or ["no reason given"])[0].rstrip(".")
+        raise EngineMissing(f"PostgreSQL does not answer: {reason}. Check DATABASE_URL.") from None
+
+
+def _terminated(number: int, frame: object) -> NoReturn:
+    """A command that is told to stop unwinds, so that the engines it started are shut down and not cut off."""
+    sys.exit(128 + number)
 
 
 def _engines(arguments: list[str]) -> AbstractContextManager[object]:

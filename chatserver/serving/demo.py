@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
+import signal
+import subprocess
+import sys
 
-from django.core.management import call_command
 from msgspec import Struct
 
 from chatserver.config import BASE_DIR, Config
 from chatserver.rooms.store import Store
+from chatserver.serving.embedded import end_with_parent
 from chatserver.sites.models import Site, SiteMember, User
 
-__all__ = ["Demo", "make_demo", "refresh_demo"]
+__all__ = ["Demo", "ingest_documentation", "make_demo", "refresh_demo"]
 
 KEY = "demo"
 USERNAME = "demo"
@@ -28,7 +32,7 @@ class Demo(Struct, frozen=True):
 
 
 def make_demo(settings: Config, origins: list[str]) -> Demo:
-    """Make what is missing of the demo; nothing that is there changes, but for a password that is given."""
+    """Make what is missing of the demo but its documents; nothing that is there changes, but for a password that is given."""
     site, _ = Site.objects.get_or_create(
         key=KEY,
         defaults={
@@ -51,8 +55,23 @@ def make_demo(settings: Config, origins: list[str]) -> Demo:
         password = ""
     SiteMember.objects.get_or_create(site=site, user=user, defaults={"role": SiteMember.Role.ADMIN})
     asyncio.run(_room(settings, str(site.id), str(user.id)))
-    call_command("ingest", *(str(BASE_DIR / name) for name in DOCUMENTS), collection=COLLECTION, site=KEY)
     return Demo(USERNAME, password)
+
+
+def ingest_documentation(settings: Config) -> bool:
+    """Read our documentation into the demo's collection; whether all went well (it has told what did not).
+
+    In a process of its own: the search library and the embedding model bring threads along, beside which this process
+    could not safely fork the children that it starts later.
+    """
+    paths = (str(BASE_DIR / name) for name in DOCUMENTS)
+    ingest = subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, str(BASE_DIR / "manage.py"), "ingest", "--collection", COLLECTION, "--site", KEY, *paths],
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url},
+        preexec_fn=lambda: end_with_parent(signal.SIGTERM),
+    )
+    return ingest.returncode == 0
 
 
 def refresh_demo(settings: Config, origins: list[str]) -> None:

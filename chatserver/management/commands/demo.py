@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from chatserver.config import config
-from chatserver.serving.demo import make_demo
+from chatserver.serving.demo import ingest_documentation, make_demo
 from chatserver.serving.origins import own_origins
 
 
@@ -19,3 +19,5 @@ class Command(BaseCommand):
         demo = make_demo(settings, own_origins(settings, settings.host, settings.port))
         if demo.password:
             self.stdout.write(f"User {demo.username}, password {demo.password}")
+        if not ingest_documentation(settings):
+            raise SystemExit(1)

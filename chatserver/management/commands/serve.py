@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import argparse
 import os
-import socket
 import sys
 import urllib.request
 from typing import Any
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import OperationalError, connections
+from django.db import NotSupportedError, connections
+from django.db.migrations.exceptions import MigrationSchemaMissing
 
 from chatserver.config import BASE_DIR, Config, config
 from chatserver.errors import EngineMissing
-from chatserver.serving.demo import Demo, make_demo, refresh_demo
+from chatserver.serving.demo import Demo, ingest_documentation, make_demo, refresh_demo
 from chatserver.serving.embedded import engines_alive
 from chatserver.serving.origins import own_origins, url
+from chatserver.serving.preflight import check_embedder, check_redis, free_port
 from chatserver.serving.supervise import Child, Supervisor
 from chatserver.sites.models import Site
 
@@ -37,13 +38,18 @@ class Command(BaseCommand):
         parser.add_argument("--host", default=settings.host, help=f"address to listen on (HOST, {settings.host})")
         parser.add_argument("--port", type=_port, default=settings.port, help=f"port (PORT, {settings.port})")
         parser.add_argument(
-            "--processes", type=int, default=settings.processes, help=f"web processes (PROCESSES, {settings.processes})"
+            "--processes",
+            type=_processes,
+            default=settings.processes,
+            help=f"web processes (PROCESSES, {settings.processes})",
         )
         parser.add_argument("--no-demo", action="store_true", help="leave an empty database empty")
 
     def handle(self, *args: Any, host: str, port: int, processes: int, no_demo: bool, **options: Any) -> None:
         settings = config()
         port = self._check_port(host, port)
+        check_redis(settings)
+        check_embedder(settings)
         demo = self._prepare(settings, own_origins(settings, host, port), not no_demo)
         address = url(host, port)
         told = False
@@ -56,49 +62,49 @@ class Command(BaseCommand):
 
         environ = {**os.environ, "HOST": host, "PORT": str(port), "PYTHONUNBUFFERED": "1"}
         children = [
-            Child("The web server", _gunicorn(host, port, max(1, processes), settings), environ=environ),
+            Child("The web server", _gunicorn(host, port, processes, settings), environ=environ),
             Child("The background worker", _celery(settings), essential=False, environ=environ),
         ]
-        code = Supervisor(children, alive=engines_alive).run(tell)
+        try:
+            if demo:
+                ingest_documentation(settings)
+            code = Supervisor(children, alive=engines_alive).run(tell)
+        finally:
+            if demo and demo.password and not told:  # stopped half-way, and the next start will not know it
+                self.stdout.write(_sign_in(demo))
         if code:
             raise SystemExit(code)
 
     def _check_port(self, host: str, port: int) -> int:
         """Whether the port is free; 0 becomes one that is. A worker would say so too late, and in a traceback."""
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError as error:
-                self.stderr.write(
-                    f"Cannot listen on {host}:{port} ({error.strerror}). Choose another port: "
-                    f"make run PORT={port + 1}, or manage.py serve --port {port + 1}."
-                )
-                raise SystemExit(1) from None
-            return int(probe.getsockname()[1])
+        try:
+            return free_port(host, port)
+        except OSError as error:
+            self.stderr.write(
+                f"Cannot listen on {host}:{port} ({error.strerror}). Choose another port: "
+                f"make run PORT={port + 1}, or manage.py serve --port {port + 1}."
+            )
+            raise SystemExit(1) from None
 
     def _prepare(self, settings: Config, origins: list[str], with_demo: bool) -> Demo | None:
         try:
             call_command("migrate", interactive=False, verbosity=0)
-        except OperationalError as error:
-            reason = str(error).strip().splitlines()[0]
-            raise EngineMissing(f"PostgreSQL does not answer: {reason}. Check DATABASE_URL.") from None
+        except (NotSupportedError, MigrationSchemaMissing) as error:
+            reason = str(error).strip().splitlines()[0].rstrip(".")
+            raise EngineMissing(f"this PostgreSQL cannot be used: {reason}. Check DATABASE_URL.") from None
+        demo = None
         if with_demo and not Site.objects.exists():
             self.stdout.write("The database is empty: making the demo (site, user, room, our documentation) …")
             demo = make_demo(settings, origins)
         else:
             refresh_demo(settings, origins)
-            demo = None
         connections.close_all()
         return demo
 
     def _greet(self, address: str, demo: Demo | None, settings: Config) -> None:
         lines = [f"Ready: {address}"]
         if demo and demo.password:
-            lines.append(
-                f"Sign in as {demo.username} with password {demo.password} (shown only now), or enter as a visitor."
-            )
+            lines.append(_sign_in(demo))
         if settings.llm_base_url:
             lines.append(f"Answers come from {settings.llm_model}.")
         else:
@@ -110,10 +116,20 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
+def _sign_in(demo: Demo) -> str:
+    return f"Sign in as {demo.username} with password {demo.password} (shown only now), or enter as a visitor."
+
+
 def _port(value: str) -> int:
     if value.isdigit() and int(value) < 65536:
         return int(value)
     raise argparse.ArgumentTypeError(f"{value!r} is no port: give a number from 0 (any that is free) to 65535.")
+
+
+def _processes(value: str) -> int:
+    if value.isdigit() and 1 <= int(value) <= 256:
+        return int(value)
+    raise argparse.ArgumentTypeError(f"{value!r} is no number from 1 to 256.")
 
 
 def _gunicorn(host: str, port: int, processes: int, settings: Config) -> list[str]:
