@@ -73,7 +73,7 @@ def _blocks(tokens: Sequence[Token], heading: tuple[str, ...]) -> Iterator[Block
         case "table_open":
             yield Block("\n".join(_rows(tokens)), heading, kind="table")
         case "fence" | "code_block":
-            yield Block(tokens[0].content.rstrip(), heading, kind="code")
+            yield Block(_fenced(tokens[0]), heading, kind="code")
         case "html_block":
             yield Block(_TAG.sub(" ", tokens[0].content), heading)
         case _:
@@ -113,10 +113,23 @@ def _lines(tokens: Sequence[Token]) -> Iterator[str]:
         elif token.type == "list_item_open":
             mark = "- "
         elif token.type in ("inline", "fence", "code_block", "html_block"):
-            text = _inline(token) if token.type == "inline" else token.content.rstrip()
-            text = _TAG.sub(" ", text) if token.type == "html_block" else text
+            match token.type:
+                case "inline":
+                    text = _inline(token)
+                case "html_block":
+                    text = _TAG.sub(" ", token.content.rstrip())
+                case _:
+                    text = _fenced(token)
             yield "  " * depth + mark + text
             mark = ""
+
+
+def _fenced(token: Token) -> str:
+    """Code keeps its fence, so that whoever reads a passage (a model, or what quotes it) can tell it from prose."""
+    code = token.content.rstrip()
+    longest = max((len(run) for run in re.findall("`{3,}", code)), default=2)
+    fence = "`" * (longest + 1)
+    return f"{fence}{token.info.split(maxsplit=1)[0] if token.info.strip() else ''}\n{code}\n{fence}"
 
 
 def _rows(tokens: Sequence[Token]) -> Iterator[str]:

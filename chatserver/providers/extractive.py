@@ -26,6 +26,8 @@ _PIECE = re.compile(rf"\s*(?:[{_WIDE}]{{1,3}}|[^\s{_WIDE}]{{1,40}})\s*")
 _MARK = re.compile(r"(?P<word>[A-Za-z_]\w*)?[\[【［]\s*\d{1,3}(?:\s*[,–-]\s*\d{1,3})*\s*[\]】］](?!\()")
 _BEGINNING = re.compile(r"(?:[-*+•>]\s+|#{1,6}\s+|\(?\d{1,3}[.)]\s+|[|]\s*)+")
 _FENCE = re.compile(r"`{3,}\w*|~{3,}")
+_TICKS = re.compile(r"`{3,}")
+_LISTED = frozenset({"item", "row"})
 _CODE = re.compile(r"[=;{}_]|\w\(")
 
 
@@ -59,16 +61,32 @@ class Extractive:
 
 
 def _joined(quotes: list[Quote]) -> str:
-    """The quotes of one excerpt are one paragraph."""
+    """Sentences of one excerpt that follow each other here are one paragraph, items and rows are a list, code is
+    fenced. Every part but code ends with its citation."""
     text = ""
-    for before, quote in zip([None, *quotes], quotes, strict=False):
+    before: Quote | None = None
+    listed = sum(quote.kind in _LISTED for quote in quotes) > 1
+    for quote in quotes:
+        item = listed and quote.kind in _LISTED
         if before:
-            wide = language(quote.text) == "zh"
-            text += ("" if wide else " ") if before.n == quote.n else "\n\n"
-        text += (
-            f"{_plain(quote.text)} [{quote.n}]" if language(quote.text) == "en" else f"{_plain(quote.text)}[{quote.n}]"
-        )
+            same = before.n == quote.n and not before.code
+            if item and before.kind in _LISTED and same:
+                text += "\n"
+            elif item or not same or (listed and before.kind in _LISTED):
+                text += "\n\n"
+            elif language(quote.text) == "en":
+                text += " "
+        plain = _plain(quote.text)
+        text += f"{'- ' if item else ''}{plain}{' ' if language(quote.text) == 'en' else ''}[{quote.n}]"
+        if quote.code:
+            text += f"\n\n{_fenced(quote)}"
+        before = quote
     return text
+
+
+def _fenced(quote: Quote) -> str:
+    fence = max(_TICKS.findall(quote.code), key=len, default="``") + "`"
+    return f"{fence}{quote.language}\n{quote.code}\n{fence}"
 
 
 def _plain(sentence: str) -> str:

@@ -2,22 +2,24 @@
 
 A sentence scores by the question's terms it holds, each weighted by how rare it is among the candidates; in part by
 those that its title, heading or neighbours hold ("It was built in 1889" answers for the tower named before); and by
-whether it holds the kind of thing that is asked for.
+whether it holds the kind of thing that is asked for. Who asks how to do something gets the section whose heading names
+it, from its beginning. Code goes with the sentence before it.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from msgspec import Struct
 
 from chatserver.keywords import AnswerType, answer_type, keywords
 from chatserver.providers.base import Excerpt
-from chatserver.text import is_cjk, sentences, terms
+from chatserver.providers.cues import fits
+from chatserver.providers.units import Kind, Unit, units
+from chatserver.text import is_cjk, terms
 
 __all__ = ["Quote", "choose"]
 
@@ -25,154 +27,225 @@ SENTENCES_MAX = 400
 """Candidates that are looked at; excerpts come best first, so what is left out matters least."""
 
 NEAR = 0.5
-"""How much a term in the sentence before counts, against one in the sentence itself."""
+"""How much a term in the sentence before, or in the code after it, counts against one in the sentence itself."""
 ABOVE = 0.4
 AROUND = 0.25
 PAIR = 0.25
 """Of a pair of terms that stands in the question's order, beside each term's own weight."""
 TYPED = 0.2
 RANKED = 0.3
+UNLIKELY = 0.3
+"""Taken from what hardly answers: a question, a line that says nothing new, one that announces what isn't there."""
+EARLIER = 0.5
+"""What the terms of an earlier question weigh that was put before one which leans on it."""
 WORTH = 0.5
 """A further sentence is quoted when it scores this much of the best one."""
 ALIKE = 0.7
-
-_TIME = re.compile(
-    r"\b(?:1\d{3}|20\d{2})s?\b|\b(?:January|February|March|April|May|June|July|August|September|October|November|December"
-    r"|Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday|century|centuries|decade|BCE?|AD|spring|summer|autumn|winter)\b"
-    r"|\d{1,2}:\d{2}|\d+\s*(?:年|月|日|世纪|世紀|时|時|点)|[〇零一二三四五六七八九十]+(?:年|月|日|世纪|世紀)|年间|年間|时期|時期|年代|公元|朝"
-)
-_NUMBER = re.compile(
-    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|twenty|thirty|forty|fifty|hundreds?|thousands?"
-    r"|millions?|billions?|half|third|quarter|twice|once|both|several|percent)\b|[一二两兩三四五六七八九十百千万萬亿億半数數]",
-    re.IGNORECASE,
-)
-_NAME = re.compile(r"(?<![.!?]\s)(?<!^)\b[A-Z][\w’'-]+")
-_CAUSE = re.compile(
-    r"\b(?:because|since|due|reason|reasons|caused?|causes|so that|in order|result|resulted|led|therefore|thus|to avoid|to prevent)\b"
-    r"|因为|因為|由于|由於|因此|所以|原因|为了|為了|导致|導致|以便|因",
-    re.IGNORECASE,
-)
-_PLACE = re.compile(
-    r"\b(?:in|at|near|from|to|of|on)\s+(?:the\s+)?[A-Z]|[省市县縣州国國城镇鎮村区區岛島山河湖海洋路街]|位于|位於|在"
-)
-_MANNER = re.compile(
-    r"\b(?:by|using|through|via|with|first|then|run|click|use|set)\b|通过|通過|使用|利用|方式|方法|先|以", re.IGNORECASE
-)
-_CUES: dict[AnswerType, re.Pattern[str]] = {
-    "time": _TIME,
-    "quantity": _NUMBER,
-    "person": _NAME,
-    "place": _PLACE,
-    "reason": _CAUSE,
-    "manner": _MANNER,
-}
+NAMED = 0.5
+"""A section answers a how-question when its heading and the question share this much of their terms."""
+LEAD = 3
+"""Sentences that such a section is quoted with."""
+STEPS = 6
+"""Items of a list; also of one that a quoted sentence announces."""
+CODE_CHARS = 2_000
+READABLE = 0.65
+"""Of a sentence's characters are letters, digits or spaces; below it is a line of code or the like."""
 
 
 class Quote(Struct, frozen=True):
-    """A sentence, word for word, of excerpt `n`. `at` is its place among that excerpt's sentences."""
+    """A sentence, an item or a row of excerpt `n`. `at`: its place in that excerpt; `code`: what stands right after
+    it, `language` as the document names it."""
 
     n: int
     at: int
     text: str
     score: float
+    kind: Kind = "sentence"
+    code: str = ""
+    language: str = ""
 
 
 class _Candidate(Struct):
     excerpt: Excerpt
     at: int
-    text: str
+    unit: Unit
     terms: list[str]
     held: set[str]
+    code: Unit | None = None
+    listed: int = 0
+    """Items or rows right after it, where it announces them."""
+    score: float = 0.0
+
+    @property
+    def announces(self) -> bool:
+        return self.unit.text[-1] in ":："
 
 
 def choose(question: str, excerpts: Sequence[Excerpt], limit: int = 3) -> list[Quote]:
-    """Up to `limit` sentences in reading order, those of the best one's excerpt first. Empty when none fits."""
-    asked = keywords(question)
+    """Up to `limit` sentences in reading order, those of the best one's excerpt first, and what they announce. Empty
+    when none fits. Of several lines of `question` the last one asks, the others give it its subject."""
+    *earlier, last = question.strip().split("\n")
+    asked = {term: weight * EARLIER for term, weight in keywords("\n".join(earlier)).items()} | keywords(last)
     candidates = _candidates(excerpts)
     if not asked or not candidates:
         return []
     frequency = Counter(term for candidate in candidates for term in candidate.held if term in asked)
     weights = {term: weight * math.log(1 + len(candidates) / (1 + frequency[term])) for term, weight in asked.items()}
-    pairs = _pairs(list(asked))
-    kind = answer_type(question)
-    scored = _score(candidates, weights, pairs, kind, set(asked))
-    return _select(scored, limit)
+    kind = answer_type(last)
+    _score(candidates, weights, kind)
+    if kind == "manner" and (section := _section(candidates, weights)):
+        return [_quote(each, code=True) for each in section]
+    return _select(candidates, asked.keys(), limit)
 
 
 def _candidates(excerpts: Sequence[Excerpt]) -> list[_Candidate]:
     found: list[_Candidate] = []
     for excerpt in excerpts:
-        for at, text in enumerate(sentences(excerpt.text)):
-            own = terms(text)
-            found.append(_Candidate(excerpt, at, text, own, set(own)))
+        before: _Candidate | None = None
+        for at, unit in enumerate(units(excerpt.text, excerpt.heading, excerpt.title)):
+            if unit.kind == "code" and before:
+                before.code, before = before.code or _short(unit), None
+            elif unit.kind == "code" and (name := unit.heading or excerpt.title) and (code := _short(unit)):
+                # Nothing introduces it but its heading.
+                own = terms(name)
+                found.append(_Candidate(excerpt, at, Unit("line", f"{name}:", unit.heading), own, set(own), code))
+            elif unit.kind == "heading" or not _readable(unit):
+                before = None
+            else:
+                own = terms(unit.text)
+                if before and before.announces and unit.kind in ("item", "row"):
+                    before.listed += 1
+                    found.append(_Candidate(excerpt, at, unit, own, set(own)))
+                else:
+                    before = _Candidate(excerpt, at, unit, own, set(own))
+                    found.append(before)
             if len(found) == SENTENCES_MAX:
                 return found
     return found
 
 
-def _pairs(asked: list[str]) -> set[tuple[str, str]]:
-    return {(a, b) for a, b in pairwise(asked) if not is_cjk(a[0])}
+def _short(code: Unit) -> Unit | None:
+    return code if len(code.text) <= CODE_CHARS else None
 
 
-def _score(
-    candidates: list[_Candidate],
-    weights: dict[str, float],
-    pairs: set[tuple[str, str]],
-    kind: AnswerType,
-    asked: set[str],
-) -> list[tuple[float, _Candidate]]:
+def _readable(unit: Unit) -> bool:
+    letters = sum(char.isalnum() or char.isspace() for char in unit.text)
+    return unit.kind != "code" and letters >= READABLE * len(unit.text)
+
+
+# --- scores ----------------------------------------------------------------------------------------------------------
+
+
+def _score(candidates: list[_Candidate], weights: dict[str, float], kind: AnswerType) -> None:
+    asked = weights.keys()
+    pairs = {(a, b) for a, b in pairwise(asked) if not is_cjk(a[0])}
     total = sum(weights.values())
     top = max((c.excerpt.score for c in candidates), default=0.0) or 1.0
-    above: dict[int, set[str]] = {}
     around: dict[int, set[str]] = {}
     for candidate in candidates:
-        n = candidate.excerpt.n
-        if n not in above:
-            above[n] = set(terms(f"{candidate.excerpt.title} {candidate.excerpt.heading}"))
-            around[n] = set()
-        around[n] |= candidate.held & asked
-    scored: list[tuple[float, _Candidate]] = []
-    for i, candidate in enumerate(candidates):
-        n = candidate.excerpt.n
-        before = candidates[i - 1].held if i and candidates[i - 1].excerpt is candidate.excerpt else frozenset[str]()
+        around.setdefault(candidate.excerpt.n, set()).update(candidate.held & asked)
+    before: _Candidate | None = None
+    for candidate in candidates:
+        excerpt, unit = candidate.excerpt, candidate.unit
+        near = set(terms(candidate.code.text)) if candidate.code else set[str]()
+        if before and before.excerpt is excerpt:
+            near |= before.held
+        above = set(terms(f"{excerpt.title} {excerpt.heading} {unit.heading}"))
         sum_ = 0.0
         for term, weight in weights.items():
             if term in candidate.held:
                 sum_ += weight
-            elif term in before:
+            elif term in near:
                 sum_ += weight * NEAR
-            elif term in above[n]:
+            elif term in above:
                 sum_ += weight * ABOVE
-            elif term in around[n]:
+            elif term in around[excerpt.n]:
                 sum_ += weight * AROUND
         content = [term for term in candidate.terms if term in asked]
         sum_ += PAIR * sum(min(weights[a], weights[b]) for a, b in set(pairwise(content)) & pairs)
-        score = sum_ / total
-        if (cue := _CUES.get(kind)) and cue.search(candidate.text):
-            score += TYPED
-        score += RANKED * candidate.excerpt.score / top
-        if candidate.text[-1] in "?？":
-            score -= 0.3
-        if not candidate.held - asked:
-            score -= 0.3
-        scored.append((score, candidate))
-    return scored
+        candidate.score = sum_ / total + RANKED * excerpt.score / top
+        if fits(kind, unit.text):
+            candidate.score += TYPED
+        candidate.score -= UNLIKELY * (
+            (unit.text[-1] in "?？")
+            + (unit.kind == "line" or not candidate.held - asked)
+            + (candidate.announces and not (candidate.code or candidate.listed))
+        )
+        before = candidate
 
 
-def _select(scored: list[tuple[float, _Candidate]], limit: int) -> list[Quote]:
-    ranked = sorted(scored, key=lambda item: -item[0])
-    chosen: list[tuple[float, _Candidate]] = []
-    for score, candidate in ranked:
-        if chosen and score < chosen[0][0] * WORTH:
+def _section(candidates: Sequence[_Candidate], weights: dict[str, float]) -> list[_Candidate]:
+    """The beginning of the section whose heading names what is asked best; empty when none names enough of it."""
+    best, section = NAMED, []
+    seen: dict[tuple[int, str], list[_Candidate]] = {}
+    for candidate in candidates:
+        if candidate.unit.heading:
+            seen.setdefault((candidate.excerpt.n, candidate.unit.heading), []).append(candidate)
+    for (_, heading), members in seen.items():
+        if (shared := _shared(heading, weights)) > best:
+            best, section = shared, members
+    return _lead(section)
+
+
+def _shared(heading: str, weights: dict[str, float]) -> float:
+    """How much of each other the heading and the question hold: the harmonic mean of both shares."""
+    named = keywords(heading)
+    common = named.keys() & weights.keys()
+    if not common:
+        return 0.0
+    of_question = sum(weights[term] for term in common) / sum(weights.values())
+    of_heading = sum(named[term] for term in common) / sum(named.values())
+    return 2 * of_question * of_heading / (of_question + of_heading)
+
+
+def _lead(section: Sequence[_Candidate]) -> list[_Candidate]:
+    lead: list[_Candidate] = []
+    for candidate in section:
+        sentences = sum(each.unit.kind != "item" for each in lead)
+        if len(lead) == STEPS or (sentences >= LEAD and candidate.unit.kind != "item"):
             break
-        if any(_alike(candidate.held, other.held) for _, other in chosen):
-            continue
-        chosen.append((score, candidate))
-        if len(chosen) == limit:
+        lead.append(candidate)
+        if candidate.code and candidate.unit.kind == "sentence":
             break
-    order = {c.excerpt.n: i for i, (_, c) in reversed(list(enumerate(chosen)))}
-    chosen.sort(key=lambda item: (order[item[1].excerpt.n], item[1].at))
-    return [Quote(c.excerpt.n, c.at, c.text, score) for score, c in chosen]
+    return lead
+
+
+# --- choice ----------------------------------------------------------------------------------------------------------
+
+
+def _select(candidates: list[_Candidate], asked: Iterable[str], limit: int) -> list[Quote]:
+    chosen: list[_Candidate] = []
+    for candidate in sorted(candidates, key=lambda each: -each.score):
+        if len(chosen) == limit or (chosen and candidate.score < chosen[0].score * WORTH):
+            break
+        if not any(_alike(candidate.held, other.held) for other in chosen):
+            chosen.append(candidate)
+    order = {each.excerpt.n: i for i, each in reversed(list(enumerate(chosen)))}
+    for each in [each for each in chosen if each.listed]:
+        first = next(i for i, candidate in enumerate(candidates) if candidate is each) + 1
+        listed = candidates[first : first + min(each.listed, STEPS)]
+        chosen += [item for item in listed if all(item is not other for other in chosen)]
+    chosen.sort(key=lambda each: (order[each.excerpt.n], each.at))
+    asked = set(asked)
+    return [_quote(each, code=each.announces or _adds(each, asked)) for each in chosen]
+
+
+def _adds(candidate: _Candidate, asked: set[str]) -> bool:
+    """Whether the code after a sentence holds something of the question that the sentence doesn't."""
+    return candidate.code is not None and not asked & set(terms(candidate.code.text)) <= candidate.held
+
+
+def _quote(candidate: _Candidate, *, code: bool) -> Quote:
+    after = candidate.code if code else None
+    return Quote(
+        n=candidate.excerpt.n,
+        at=candidate.at,
+        text=candidate.unit.text,
+        score=candidate.score,
+        kind=candidate.unit.kind,
+        code=after.text if after else "",
+        language=after.language if after else "",
+    )
 
 
 def _alike(one: set[str], other: set[str]) -> bool:

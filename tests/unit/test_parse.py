@@ -79,7 +79,7 @@ def test_markdown_keeps_its_structure(write: Write) -> None:
         ("item", ("Guide", "Fees"), "- one\n  - half"),
         ("item", ("Guide", "Fees"), "- two"),
         ("table", ("Guide", "Fees"), "item | fee\ntea | 2"),
-        ("code", ("Guide", "Fees"), "run --now"),
+        ("code", ("Guide", "Fees"), "```sh\nrun --now\n```"),
         ("heading", ("Next",), "Next"),
         ("text", ("Next",), "a map"),
     ]
