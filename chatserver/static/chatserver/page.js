@@ -15,6 +15,7 @@ function speak(language) {
   document.documentElement.lang = language;
   for (const node of document.querySelectorAll("[data-text]")) node.textContent = texts[node.dataset.text];
   for (const node of document.querySelectorAll("[data-placeholder]")) node.placeholder = texts[node.dataset.placeholder];
+  for (const node of document.querySelectorAll("[data-label]")) node.setAttribute("aria-label", texts[node.dataset.label]);
   for (const node of $("#message").content.querySelectorAll("[data-text]")) node.textContent = texts[node.dataset.text];
   const other = language === "en" ? "zh-CN" : "en";
   Object.assign($("#language"), { textContent: other === "en" ? "English" : "中文", lang: other, onclick: () => { speak(other); $("#messages").replaceChildren(); redraw(); } });
@@ -107,6 +108,10 @@ function open(room) {
   atEnd = true;
   listRooms();
   if (room) client.join(room).catch(() => {});
+  if (room && composer.early) {
+    composer.early = false;
+    $("#ask").requestSubmit();
+  }
   redraw();
 }
 
@@ -213,7 +218,9 @@ composer.oninput = () => { if (current && Date.now() - (composer.told ?? 0) > 20
 $("#ask").onsubmit = async (event) => {
   event.preventDefault();
   const text = composer.value.trim();
-  if (!text || !current) return;
+  if (!text) return;
+  // Who is quick with Enter need not wait for the first room.
+  if (!current) return void (composer.early = true);
   composer.value = "";
   atEnd = true;
   try {

@@ -1,0 +1,95 @@
+"""Chromium, and a demo like the one that `make run` makes, with a scripted model behind it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, async_playwright
+
+from chatserver.providers.scripted import ScriptedServer
+from chatserver.serving.embedded import Engines
+from tests.conftest import sibling
+from tests.server import ROOT, Server
+
+ANSWER = "A room is where people and the assistant talk. [1] " * 6
+PASSWORD = "correct horse"
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@dataclass
+class Demo:
+    """Two servers on one demo; pages and what goes wrong in them."""
+
+    servers: tuple[Server, Server]
+    browser: Browser
+    problems: list[str] = field(default_factory=list)
+
+    async def page(self, number: int = 0, **options: Any) -> Page:
+        """The page of a server, in a browser profile of its own."""
+        page = await (await self.browser.new_context(**options)).new_page()
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.on("console", lambda message: self.problems.append(message.text) if message.type == "error" else None)
+        await page.goto(self.servers[number].http)
+        return page
+
+    async def signed_in(self, number: int = 0) -> Page:
+        page = await self.page(number)
+        await page.get_by_label("User name").fill("demo")
+        await page.get_by_label("Password").fill(PASSWORD)
+        await page.get_by_role("button", name="Sign in").click()
+        await page.get_by_role("heading", name="Welcome").wait_for()
+        return page
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """Debian's Chromium: Playwright's own download would need the network."""
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    assert found, f"no Chromium here ({', '.join(NAMES)}): run `make browser`"
+    async with async_playwright() as playwright:
+        # The sandbox needs rights that containers and root do not have; only our own pages are opened.
+        browser = await playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def servers(
+    engines: Engines, template_database: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[tuple[Server, Server]]:
+    with psycopg.connect(engines.database_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE chat_browser TEMPLATE {template_database} STRATEGY FILE_COPY")
+    environ = {
+        "DATABASE_URL": sibling(engines.database_url, "chat_browser"),
+        "REDIS_URL": f"{engines.redis_url}?db=0",
+        "DATA_DIR": str(tmp_path_factory.mktemp("browser")),
+        "DEMO_PASSWORD": PASSWORD,
+    }
+    subprocess.run(
+        [sys.executable, "manage.py", "demo"], cwd=ROOT, env=os.environ | environ, check=True, stdout=subprocess.DEVNULL
+    )
+    async with ScriptedServer(text=ANSWER, first_token=0.05, rate=20) as upstream:
+        environ |= {"LLM_BASE_URL": upstream.base_url, "LLM_MODEL": "scripted"}
+        async with Server(environ) as one, Server(environ) as two:
+            with psycopg.connect(environ["DATABASE_URL"], autocommit=True) as connection:
+                # As `manage.py serve` does for its port.
+                connection.execute("UPDATE sites_site SET origins = %s", [[one.http, two.http]])
+            yield one, two
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def demo(servers: tuple[Server, Server], browser: Browser) -> AsyncIterator[Demo]:
+    demo = Demo(servers, browser)
+    yield demo
+    for context in browser.contexts:
+        await context.close()
+    assert demo.problems == []
