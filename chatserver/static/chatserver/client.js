@@ -2,6 +2,8 @@
 
 const HEARTBEAT = 25_000;
 const GRACE = 10_000;
+// Not crypto.randomUUID, which exists under https and on localhost only.
+const random = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 export class Client extends EventTarget {
   /** `credentials()` gives the token for a new socket, or null where the session cookie says enough. */
@@ -88,7 +90,7 @@ export class Client extends EventTarget {
 
   /** Send a message; it is repeated with its cid until the server has acknowledged or refused it. */
   async post(room, text) {
-    const command = { type: "message.send", room, cid: crypto.randomUUID(), text };
+    const command = { type: "message.send", room, cid: random(), text };
     this.unsent.set(command.cid, command);
     await this.deliver(command);
   }
