@@ -32,7 +32,7 @@ class Demo(Struct, frozen=True):
 
 
 def make_demo(settings: Config, origins: list[str]) -> Demo:
-    """Make what is missing of the demo but its documents; nothing that is there changes, but for a password that is given."""
+    """Make what is missing of the demo, without documents. What is there stays, but for a password that is given."""
     site, _ = Site.objects.get_or_create(
         key=KEY,
         defaults={

@@ -1,0 +1,181 @@
+"""`manage.py serve`, from nothing to ready and back to nothing, and what it says when it cannot start."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from chatserver.serving.supervise import Child, Supervisor
+from tests.chat import Chat
+from tests.serving import Serve, environment, manage
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A data directory that PostgreSQL's own user can reach, which pytest's are not."""
+    with tempfile.TemporaryDirectory(prefix="chatserver-serve-") as name:
+        os.chmod(name, 0o711)
+        yield Path(name) / "data"
+
+
+@pytest.fixture
+def environ(database_url: str, redis_url: str, tmp_path: Path) -> dict[str, str]:
+    """The session's engines, an empty database."""
+    return environment(DATABASE_URL=database_url, REDIS_URL=redis_url, DATA_DIR=str(tmp_path / "data"))
+
+
+def workers(serve: Serve) -> list[int]:
+    """Gunicorn's workers: its processes but the first."""
+    return sorted(serve.children(lambda command: "gunicorn" in command))[1:]
+
+
+async def sign_in(address: str, password: str) -> str:
+    async with httpx.AsyncClient(base_url=address, trust_env=False) as client:
+        response = await client.post("/api/v1/auth/token", json={"username": "demo", "password": password})
+        assert response.status_code == 200, response.text
+        token: str = response.json()["access"]
+        return token
+
+
+async def healthy(address: str) -> bool:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        try:
+            return (await client.get(f"{address}/healthz", timeout=5)).status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+def unexpected(serve: Serve) -> list[str]:
+    """What it said on stderr beyond the lines that the log level asks for."""
+    return [line for line in serve.err if " INFO " not in line]
+
+
+async def test_from_an_empty_folder_to_an_answer_a_crash_and_a_clean_end(folder: Path) -> None:
+    environ = environment(DATA_DIR=str(folder))
+    async with Serve(environ, "--port", "0") as serve:
+        assert await healthy(serve.address)
+        assert "".join(serve.out).count("Ready:") == 1
+        running = "\n".join(serve.processes().values())
+        for part in ("postgres", "redis", "gunicorn", "celery"):
+            assert part in running
+        assert len(workers(serve)) == 2
+
+        password = (await serve.line(r"Sign in as demo with password (\S+)"))[1]
+        token = await sign_in(serve.address, password)
+        async with Chat(serve.address.replace("http", "ws") + "/ws", token) as chat:
+            (room,) = (await chat.hello())["rooms"]
+            await chat.command("room.join", room=room["room"])
+            answer = (await chat.ask(room["room"], "How do I add documents?"))["answer"]
+            final = await chat.until_status(room["room"], answer, "complete")
+            assert final["sources"]
+        assert not unexpected(serve)
+
+        os.kill(serve.pid, signal.SIGKILL)
+        assert await serve.ended() == -signal.SIGKILL
+
+    port = serve.address.rpartition(":")[2]
+    async with Serve(environ, "--port", port, "--processes", "1") as again:
+        assert again.address == serve.address
+        assert "making the demo" not in "".join(again.out)
+        await sign_in(again.address, password)
+        os.kill(again.pid, signal.SIGTERM)
+        assert await again.ended() == 0
+        assert not unexpected(again)
+
+
+async def test_a_killed_worker_comes_back_and_ctrl_c_ends_all(environ: dict[str, str]) -> None:
+    async with Serve(environ, "--port", "0", "--processes", "1", "--no-demo") as serve:
+        (before,) = workers(serve)
+        os.kill(before, signal.SIGKILL)
+        async with asyncio.timeout(20):
+            while not (set(workers(serve)) - {before} and await healthy(serve.address)):
+                await asyncio.sleep(0.1)
+        os.killpg(serve.pid, signal.SIGINT)
+        assert await serve.ended() == 0
+        assert not await healthy(serve.address)
+        assert all("was sent SIGKILL" in line for line in unexpected(serve))
+
+
+async def test_a_start_that_is_interrupted_tells_the_password_that_it_made(folder: Path) -> None:
+    async with Serve(environment(DATA_DIR=str(folder)), "--port", "0", until="The database is empty") as serve:
+        await until_ingesting(serve)
+        os.kill(serve.pid, signal.SIGTERM)
+        assert await serve.ended() == 128 + signal.SIGTERM
+        assert await serve.line(r"Sign in as demo with password \S+")
+
+
+async def until_ingesting(serve: Serve) -> None:
+    async with asyncio.timeout(20):
+        while not serve.children(lambda command: "manage.py ingest" in command):
+            await asyncio.sleep(0.05)
+
+
+def test_the_end_of_an_engine_ends_the_children() -> None:
+    child = Child("Something", ["sleep", "600"])
+    engines = iter([True, True, False])
+    assert Supervisor([child], alive=lambda: next(engines)).run() == 3
+    assert child.process is not None
+    assert child.process.returncode == -signal.SIGTERM
+
+
+def one_line(stderr: str) -> str:
+    """What it said, which must be one line for people."""
+    (line,) = stderr.splitlines()
+    assert "Traceback" not in line
+    return line
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"PORT": "x"}, "PORT"),
+        ({"PORT": "70000"}, "PORT"),
+        ({"PROCESSES": "0"}, "PROCESSES"),
+        ({"DATABASE_URL": "mysql://someone:s3cret@127.0.0.1/chat"}, "DATABASE_URL"),
+        ({"REDIS_URL": "http://:s3cret@x"}, "REDIS_URL"),
+        ({"LLM_BASE_URL": "http://127.0.0.1:9"}, "LLM_MODEL"),
+        ({"EMBED_BASE_URL": "http://127.0.0.1:9"}, "EMBED_MODEL"),
+        ({"DEFAULT_LANGUAGE": "xx"}, "DEFAULT_LANGUAGE"),
+        ({"EMBED_MODEL": "/nowhere"}, "EMBED_MODEL"),
+        ({"DATA_DIR": "/dev/null/data"}, "DATA_DIR"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_a_wrong_setting_is_named_in_one_line(settings: dict[str, str], named: str, environ: dict[str, str]) -> None:
+    run = manage("serve", "--port", "0", environ=environ | settings)
+    line = one_line(run.stderr)
+    assert line.startswith("Wrong setting: ")
+    assert named in line
+    assert "s3cret" not in line
+    assert (run.returncode, run.stdout) == (2, "")
+
+
+@pytest.mark.parametrize("setting", ["DATABASE_URL", "REDIS_URL"])
+def test_an_engine_that_does_not_answer_is_named_in_one_line(setting: str, environ: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    url = {"DATABASE_URL": "postgresql://chat:s3cret@127.0.0.1:{}/chat", "REDIS_URL": "redis://:s3cret@127.0.0.1:{}"}
+    run = manage("serve", "--port", "0", environ=environ | {setting: url[setting].format(port)})
+    line = one_line(run.stderr)
+    assert re.search(rf"^Missing engine: .*\bCheck {setting}\.$", line)
+    assert "s3cret" not in line
+    assert (run.returncode, run.stdout) == (3, "")
+
+
+def test_a_port_in_use_is_said_in_one_line(environ: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        run = manage("serve", "--port", str(port), environ=environ)
+    line = one_line(run.stderr)
+    assert line.startswith(f"Cannot listen on 127.0.0.1:{port} ")
+    assert f"--port {port + 1}" in line
+    assert (run.returncode, run.stdout) == (1, "")
