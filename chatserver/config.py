@@ -118,6 +118,8 @@ def load(environ: Mapping[str, str]) -> Config:
             raise ConfigError(f"{name}={raw!r} is not one of: {', '.join(allowed)}.")
         if schemes := _URLS.get(field):
             _check_url(name, raw, schemes)
+        if field.endswith("_api_key") and not (raw.isascii() and raw.isprintable()):
+            raise ConfigError(f"{name} holds characters that an HTTP header cannot.")
     if bool(values.get("embed_base_url")) and not values.get("embed_model"):
         raise ConfigError("EMBED_BASE_URL is set but EMBED_MODEL is not: name the embedding model.")
     if bool(values.get("llm_base_url")) and not values.get("llm_model"):
@@ -143,7 +145,12 @@ def _parse(name: str, raw: str, kind: Any) -> Any:
 def _check_url(name: str, raw: str, schemes: tuple[str, ...]) -> None:
     # The value may hold a password, so it is never repeated in the message.
     for part in raw.split(","):
-        if urlsplit(part.strip()).scheme not in schemes:
+        try:
+            found = urlsplit(part.strip())
+            _ = found.port  # read, so that one that is no number is met here
+        except ValueError:
+            raise ConfigError(f"{name} is no URL.") from None
+        if found.scheme not in schemes:
             raise ConfigError(f"{name} must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}.")
 
 

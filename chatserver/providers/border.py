@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from time import time
@@ -38,6 +39,7 @@ MESSAGES: dict[Kind, str] = {
     "empty": "The {model} returned nothing.",
 }
 SAID_CHARS = 300
+RETRY_AFTER_MAX = 86_400.0
 
 
 def failure(kind: Kind, detail: str, *, retry_after: float | None = None, model: str = LANGUAGE_MODEL) -> ProviderError:
@@ -59,6 +61,11 @@ def provider_errors(model: str = LANGUAGE_MODEL) -> Iterator[None]:
         raise failure("malformed", repr(error), model=model) from error
     except (httpx.NetworkError, httpx.RemoteProtocolError) as error:
         raise failure("cut", repr(error), model=model) from error
+    except httpx.LocalProtocolError as error:
+        # Its text may quote the header that it refuses, and that one holds the key.
+        raise failure(
+            "connect", "the request cannot be formed (check the API key's characters)", model=model
+        ) from error
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
         raise failure("connect", repr(error), model=model) from error
 
@@ -97,15 +104,13 @@ def said(body: bytes) -> str:
 
 
 def retry_after(headers: httpx.Headers) -> float | None:
-    """Seconds, from either form of `Retry-After` (RFC 9110, 10.2.3)."""
+    """Seconds, from either form of `Retry-After` (RFC 9110, 10.2.3), at most a day; None for anything else."""
     value = headers.get("retry-after", "").strip()
-    if not value:
-        return None
     try:
-        return max(0.0, float(value))
+        seconds = float(value)
     except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time())
-    except ValueError:
-        return None
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - time()
+        except (ValueError, OverflowError):
+            return None
+    return min(max(0.0, seconds), RETRY_AFTER_MAX) if math.isfinite(seconds) else None

@@ -42,6 +42,10 @@ def test_values_are_read_by_their_types() -> None:
         ("DATABASE_URL", "mysql://root:hunter2@db/x"),
         ("REDIS_URL", "redis://a,memcached://hunter2@b"),
         ("LLM_BASE_URL", "hunter2"),
+        ("DATABASE_URL", "postgresql://chat:hunter2@[db/x"),
+        ("DATABASE_URL", "postgresql://chat:hunter2@db:port/x"),
+        ("LLM_API_KEY", "hunter2\tand more"),
+        ("EMBED_API_KEY", "hunter2…"),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_line(name: str, value: str) -> None:
