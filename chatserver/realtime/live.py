@@ -5,9 +5,11 @@ from __future__ import annotations
 from enum import Enum
 from typing import assert_never
 
-from chatserver.protocol.frames import AnswerDelta, LiveAnswer, Source, StageName
+from msgspec import UNSET
 
-__all__ = ["Fit", "Live"]
+from chatserver.protocol.frames import AnswerDelta, AnswerStage, LiveAnswer, Source, StageName
+
+__all__ = ["Fit", "Live", "as_events"]
 
 
 class Fit(Enum):
@@ -98,3 +100,20 @@ class Live:
             stage=self.stage,
             sources=self.sources,
         )
+
+
+def as_events(room: str, answer: LiveAnswer) -> tuple[AnswerStage, AnswerDelta | None]:
+    """What says the same as `answer`: its stage and sources, and one delta that replaces the whole text."""
+    stage = AnswerStage(
+        room=room,
+        message=answer.message,
+        attempt=answer.attempt,
+        stage=answer.stage,
+        sources=answer.sources or UNSET,
+    )
+    if not answer.n:
+        return stage, None
+    delta = AnswerDelta(
+        room=room, message=answer.message, attempt=answer.attempt, n=answer.n, merged=answer.n, text=answer.text
+    )
+    return stage, delta

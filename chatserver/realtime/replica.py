@@ -27,7 +27,7 @@ from chatserver.protocol.frames import (
     RoomMeta,
     RoomUpdated,
 )
-from chatserver.realtime.live import Fit, Live
+from chatserver.realtime.live import Fit, Live, as_events
 from chatserver.realtime.ports import RoomPosition, RoomState
 from chatserver.realtime.shelf import Shelf
 from chatserver.realtime.snapshot import Content, Out, changes_for, encode, reset_for
@@ -113,26 +113,12 @@ class Replica:
 
     def snapshot(self, answer: LiveAnswer, now: float) -> Effects:
         """What the writer of an answer says when it is asked: the text so far, its stage and its sources."""
-        stage = AnswerStage(
-            room=self.room,
-            message=answer.message,
-            attempt=answer.attempt,
-            stage=answer.stage,
-            sources=answer.sources or UNSET,
-        )
+        stage, delta = as_events(self.room, answer)
         effects = Effects()
         live = self.live.get(answer.message)
         if live is None or live.attempt < answer.attempt or (live.stage, live.sources) != (stage.stage, answer.sources):
             self._transient(stage, encode(stage), now, effects)
-        if answer.n:
-            delta = AnswerDelta(
-                room=self.room,
-                message=answer.message,
-                attempt=answer.attempt,
-                n=answer.n,
-                merged=answer.n,
-                text=answer.text,
-            )
+        if delta:
             self._transient(delta, encode(delta), now, effects)
         return effects
 

@@ -22,6 +22,7 @@ from chatserver.protocol.frames import (
     RoomMeta,
     RoomUpdated,
 )
+from chatserver.realtime.live import as_events
 from chatserver.realtime.shelf import Row
 
 __all__ = ["Content", "Out", "changes_for", "encode", "reset_for"]
@@ -121,23 +122,9 @@ def _split_answers(content: Content) -> tuple[list[LiveAnswer], list[Out]]:
             fitting.append(answer)
             continue
         budget += len(encode(answer))
-        stage = AnswerStage(
-            room=content.room,
-            message=answer.message,
-            attempt=answer.attempt,
-            stage=answer.stage,
-            sources=answer.sources or UNSET,
-        )
+        stage, delta = as_events(content.room, answer)
         later.append(Out(stage, encode(stage), (answer.message,)))
-        if answer.n:
-            delta = AnswerDelta(
-                room=content.room,
-                message=answer.message,
-                attempt=answer.attempt,
-                n=answer.n,
-                merged=answer.n,
-                text=answer.text,
-            )
+        if delta:
             later.append(Out(delta, encode(delta)))
     return fitting, later
 
