@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from typing import Any
 
 import httpx
+import msgspec
+from msgspec import Struct
 
 from chatserver.config import Config
 from chatserver.providers.base import ChatModel, Embedder
@@ -18,7 +20,17 @@ __all__ = ["OLLAMA", "choose_embedder", "choose_model"]
 log = logging.getLogger(__name__)
 
 OLLAMA = "http://127.0.0.1:11434"
-PROBE_SECONDS = 0.3
+PROBE_SECONDS = 1.0
+"""Where nothing listens it takes none; a machine that is busy with its start needs some."""
+
+
+class _Model(Struct):
+    name: str
+    size: int = 0
+
+
+class _Models(Struct):
+    models: list[_Model]
 
 
 async def choose_model(config: Config, *, ollama: str = OLLAMA) -> ChatModel:
@@ -62,11 +74,12 @@ def _openai(config: Config, base_url: str, model: str) -> OpenAIChat:
 async def _ollama_model(base_url: str, wanted: str) -> str | None:
     """What listens on Ollama's port may be anything: whatever it says that is no list of models is ignored."""
     try:
-        async with httpx.AsyncClient(timeout=PROBE_SECONDS, trust_env=False) as client:
-            found: Any = (await client.get(f"{base_url}/api/tags")).json()
-        models = {str(model["name"]): int(model.get("size", 0)) for model in found["models"]}
-    except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError):
+        async with asyncio.timeout(PROBE_SECONDS), httpx.AsyncClient(trust_env=False) as client:
+            response = await client.get(f"{base_url}/api/tags")
+            found = msgspec.json.decode(response.raise_for_status().content, type=_Models)
+    except (httpx.HTTPError, TimeoutError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+    models = {model.name: model.size for model in found.models}
     if wanted:
         return next((name for name in models if name in (wanted, f"{wanted}:latest")), None)
     chat = {name: size for name, size in models.items() if "embed" not in name and "bge-" not in name}
