@@ -8,9 +8,10 @@ import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.multipartparser import MultiPartParserError
 from django.http.response import HttpResponseBase
 from django.utils.decorators import async_only_middleware
 from msgspec import json
@@ -58,6 +59,8 @@ def as_chat_error(error: Exception, what: str) -> ChatError:
             return NotFound()
         case RequestDataTooBig():
             return TooLarge()
+        case MultiPartParserError() | SuspiciousOperation():
+            return Invalid("body", "this is no form that the server reads.")
         case OperationalError() | InterfaceError():  # Django's, where a call uses its sessions and users
             return Unavailable()
     reference = secrets.token_hex(4)
