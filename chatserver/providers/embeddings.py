@@ -110,7 +110,7 @@ class OpenAIEmbedder:
             raise failure("empty", "no body", model=MODEL)
         try:
             reply = _reply.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise failure("malformed", str(error), model=MODEL) from error
         if reply.error:
             raise failure("refused", str(reply.error)[:300], model=MODEL)
@@ -162,9 +162,15 @@ def _numbers(found: Any) -> Any:
 
 def _pooled(found: Any) -> list[float]:
     """A model without pooling gives one vector per token: their mean is the text's."""
-    if found and isinstance(found[0], list):
-        rows = [_pooled(row) for row in found]
+    if isinstance(found, list) and found and isinstance(found[0], list):
+        rows = [_flat(row) for row in found]
         return [sum(column) / len(rows) for column in zip(*rows, strict=True)]
+    return _flat(found)
+
+
+def _flat(found: Any) -> list[float]:
+    if not isinstance(found, list) or not found:
+        raise ValueError("no list of numbers")
     return [float(number) for number in found]
 
 
