@@ -35,6 +35,7 @@ _CJK_ASKS = re.compile(
     "请问|請問|告诉我|告訴我|什么时候|什麼時候|什么|什麼|甚么|甚麼|为什么|為什麼|为何|為何|何时|何時|何地|何处|何處|何人|哪一|哪些|哪个|哪個"
     "|哪里|哪裡|哪裏|哪儿|哪|多少|多久|怎么样|怎麼樣|怎么|怎麼|怎样|怎樣|如何|是否|能否|可否|有没有|有沒有|是不是|谁|誰|几|幾|吗|嗎|呢|吧"
 )
+_WORD = re.compile(r"[A-Za-z]+(?:['’][A-Za-z]+)*")
 _CJK_FUNCTION = frozenset(
     "的了是在和与與或有被把对對从從由于於等也就都而及其它他她这這那我你们們一个個之以为為所上下中来來去到会會能可要不没沒很最更并"
     "並将將让讓给給向往着著过過地得使用做作说說请請么麼又还還但因此如则則只第年月日名位种種者些此该該"
@@ -52,8 +53,16 @@ _TYPES: tuple[tuple[AnswerType, re.Pattern[str]], ...] = (
 
 
 def subject(question: str) -> str:
-    """The question without the Chinese words that only ask; English ones are common enough to weigh nothing."""
-    return _CJK_ASKS.sub(" ", question)
+    """The question without the words that only ask or join: among few documents "my own" would else find more than
+    what is asked for. Empty where there are no others. "US" and "IT" stay, they are names."""
+    shouted = question.isupper()
+
+    def kept(word: re.Match[str]) -> str:
+        names = len(word[0]) > 1 and word[0].isupper() and not shouted
+        return word[0] if names or not all(map(is_stop, terms(word[0]))) else " "
+
+    words = _WORD.sub(kept, _CJK_ASKS.sub(" ", question))
+    return words if terms(words) else ""
 
 
 def is_stop(term: str) -> bool:
@@ -65,9 +74,8 @@ def keywords(question: str) -> dict[str, float]:
     """The terms that carry the question's subject, each with its weight in ]0, 1], in order of appearance."""
     weights: dict[str, float] = {}
     for term in terms(subject(question)):
-        if is_stop(term):
-            continue
-        weights[term] = _weight(term)
+        if term not in _CJK_FUNCTION:
+            weights[term] = _weight(term)
     return weights
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncGenerator, Iterator
+from itertools import groupby
 
 from chatserver.providers.base import ChatModel, Finish, Prompt, Text
 from chatserver.providers.quoting import Quote, choose
-from chatserver.providers.replies import is_small_talk, language, nothing_quotable, small_talk
+from chatserver.providers.replies import is_small_talk, nothing_quotable, small_talk
 
 __all__ = ["Extractive"]
 
@@ -23,11 +24,15 @@ PAUSES_MAX = 250
 
 _WIDE = "\\u2e80-\\u9fff\\uac00-\\ud7a3\\uf900-\\ufaff\\uff00-\\uffef"
 _PIECE = re.compile(rf"\s*(?:[{_WIDE}]{{1,3}}|[^\s{_WIDE}]{{1,40}})\s*")
-_MARK = re.compile(r"(?P<word>[A-Za-z_]\w*)?[\[【［]\s*\d{1,3}(?:\s*[,–-]\s*\d{1,3})*\s*[\]】］](?!\()")
+_MARK = re.compile(
+    r"(?P<word>[A-Za-z_]\w*)?(?P<mark>[\[【［]\s*\d{1,3}(?:\s*[,–-]\s*\d{1,3})*\s*[\]】］])(?!\()(?P<next>(?=\s+\w))?"
+)
 _BEGINNING = re.compile(r"(?:[-*+•>]\s+|#{1,6}\s+|\(?\d{1,3}[.)]\s+|[|]\s*)+")
 _FENCE = re.compile(r"`{3,}\w*|~{3,}")
 _TICKS = re.compile(r"`{3,}")
+_WIDE_END = re.compile(rf"[{_WIDE}]$")
 _LISTED = frozenset({"item", "row"})
+_SPAN = re.compile(r"(`[^`]*`)")
 _CODE = re.compile(r"[=;{}_]|\w\(")
 
 
@@ -61,27 +66,33 @@ class Extractive:
 
 
 def _joined(quotes: list[Quote]) -> str:
-    """Sentences of one excerpt that follow each other here are one paragraph, items and rows are a list, code is
-    fenced. Every part but code ends with its citation."""
-    text = ""
-    before: Quote | None = None
+    """Sentences of one excerpt are a paragraph with one citation at its end; several items or rows are a list, each
+    with its own; code is fenced, after the citation of what it belongs to."""
+    parts: list[str] = []
     listed = sum(quote.kind in _LISTED for quote in quotes) > 1
-    for quote in quotes:
-        item = listed and quote.kind in _LISTED
-        if before:
-            same = before.n == quote.n and not before.code
-            if item and before.kind in _LISTED and same:
-                text += "\n"
-            elif item or not same or (listed and before.kind in _LISTED):
-                text += "\n\n"
-            elif language(quote.text) == "en":
-                text += " "
-        plain = _plain(quote.text)
-        text += f"{'- ' if item else ''}{plain}{' ' if language(quote.text) == 'en' else ''}[{quote.n}]"
-        if quote.code:
-            text += f"\n\n{_fenced(quote)}"
-        before = quote
-    return text
+    for (n, item), run in groupby(quotes, key=lambda quote: (quote.n, listed and quote.kind in _LISTED)):
+        lines: list[str] = []
+        for quote in run:
+            plain = _plain(quote.text)
+            if item:
+                lines.append(f"- {_cited(plain, n)}")
+            else:
+                lines[-1:] = [_spaced(lines[-1], plain) if lines else plain]
+            if quote.code:
+                lines[-1] = lines[-1] if item else _cited(lines[-1], n)
+                parts += ["\n".join(lines), _fenced(quote)]
+                lines = []
+        if lines:
+            parts.append("\n".join(lines) if item else _cited(lines[-1], n))
+    return "\n\n".join(parts)
+
+
+def _cited(text: str, n: int) -> str:
+    return _spaced(text, f"[{n}]")
+
+
+def _spaced(text: str, following: str) -> str:
+    return f"{text}{'' if _WIDE_END.search(text) else ' '}{following}"
 
 
 def _fenced(quote: Quote) -> str:
@@ -93,15 +104,21 @@ def _plain(sentence: str) -> str:
     """The sentence in one line of Markdown that can't swallow the citation after it: no fence, no lone backtick.
 
     The document's own reference marks would be taken for our citations and go; an index in a line of code (`argv[1]`)
-    is put into backticks instead.
+    and a mark that stands for itself ("in the form of [1] and") are put into backticks instead.
     """
     sentence = _FENCE.sub("", _BEGINNING.sub("", sentence, count=1) if _BEGINNING.match(sentence) else sentence)
-    if "`" not in sentence:
-        code = _CODE.search(sentence) is not None
-        sentence = _MARK.sub(lambda mark: f"`{mark[0]}`" if code and mark["word"] else mark["word"] or "", sentence)
-    elif sentence.count("`") % 2:
-        return _plain(sentence.replace("`", ""))
-    return " ".join(sentence.split()).rstrip("\\")
+    if sentence.count("`") % 2:
+        sentence = sentence.replace("`", "")
+    code = _CODE.search(sentence) is not None
+
+    def unmarked(mark: re.Match[str]) -> str:
+        word = mark["word"] or ""
+        alone = not word and mark.string[: mark.start()].endswith(" ") and mark["next"] is not None
+        return f"`{mark[0]}`" if alone or (code and word) else word
+
+    # Every second part is in backticks already.
+    parts = [part if n % 2 else _MARK.sub(unmarked, part) for n, part in enumerate(_SPAN.split(sentence))]
+    return " ".join("".join(parts).split()).rstrip("\\")
 
 
 def _pieces(text: str) -> Iterator[str]:

@@ -38,11 +38,14 @@ UNLIKELY = 0.3
 """Taken from what hardly answers: a question, a line that says nothing new, one that announces what isn't there."""
 EARLIER = 0.5
 """What the terms of an earlier question weigh that was put before one which leans on it."""
-WORTH = 0.5
-"""A further sentence is quoted when it scores this much of the best one."""
+WORTH = 0.7
+"""A further sentence is quoted when it scores this much of the best one. At 0.5 half a sentence more is quoted for
+each answer, and hardly any of those hold it."""
 ALIKE = 0.7
 NAMED = 0.5
-"""A section answers a how-question when its heading and the question share this much of their terms."""
+"""A section answers a how-question when its heading and the question share more than this of their terms."""
+ACTION = 0.05
+"""For a heading that holds the question's first term, which mostly is what is to be done."""
 LEAD = 3
 """Sentences that such a section is quoted with."""
 STEPS = 6
@@ -93,7 +96,7 @@ def choose(question: str, excerpts: Sequence[Excerpt], limit: int = 3) -> list[Q
     weights = {term: weight * math.log(1 + len(candidates) / (1 + frequency[term])) for term, weight in asked.items()}
     kind = answer_type(last)
     _score(candidates, weights, kind)
-    if kind == "manner" and (section := _section(candidates, weights)):
+    if kind == "manner" and (section := _section(candidates, keywords(last))):
         return [_quote(each, code=True) for each in section]
     return _select(candidates, asked.keys(), limit)
 
@@ -108,7 +111,7 @@ def _candidates(excerpts: Sequence[Excerpt]) -> list[_Candidate]:
             elif unit.kind == "code" and (name := unit.heading or excerpt.title) and (code := _short(unit)):
                 # Nothing introduces it but its heading.
                 own = terms(name)
-                found.append(_Candidate(excerpt, at, Unit("line", f"{name}:", unit.heading), own, set(own), code))
+                found.append(_Candidate(excerpt, at, Unit("line", _announced(name), unit.heading), own, set(own), code))
             elif unit.kind == "heading" or not _readable(unit):
                 before = None
             else:
@@ -122,6 +125,10 @@ def _candidates(excerpts: Sequence[Excerpt]) -> list[_Candidate]:
             if len(found) == SENTENCES_MAX:
                 return found
     return found
+
+
+def _announced(heading: str) -> str:
+    return heading + ("：" if is_cjk(heading[-1]) else ":")
 
 
 def _short(code: Unit) -> Unit | None:
@@ -174,28 +181,34 @@ def _score(candidates: list[_Candidate], weights: dict[str, float], kind: Answer
         before = candidate
 
 
-def _section(candidates: Sequence[_Candidate], weights: dict[str, float]) -> list[_Candidate]:
-    """The beginning of the section whose heading names what is asked best; empty when none names enough of it."""
-    best, section = NAMED, []
-    seen: dict[tuple[int, str], list[_Candidate]] = {}
+def _section(candidates: Sequence[_Candidate], asked: dict[str, float]) -> list[_Candidate]:
+    """The beginning of the section whose heading names best what is asked; empty when none names enough of it."""
+    sections: dict[tuple[int, str], list[_Candidate]] = {}
+    known: set[str] = set()
     for candidate in candidates:
-        if candidate.unit.heading:
-            seen.setdefault((candidate.excerpt.n, candidate.unit.heading), []).append(candidate)
-    for (_, heading), members in seen.items():
-        if (shared := _shared(heading, weights)) > best:
+        # A row means something only to who has seen its table: sections of nothing else are no instructions.
+        if candidate.unit.heading and candidate.unit.kind != "row":
+            sections.setdefault((candidate.excerpt.n, candidate.unit.heading), []).append(candidate)
+        known |= candidate.held | set(terms(candidate.unit.heading))
+    # Another word for the thing than the documents have must not stand against the heading, one of theirs must.
+    asked = {term: weight for term, weight in asked.items() if term in known}
+    best, section = NAMED, list[_Candidate]()
+    for (_, heading), members in sections.items():
+        if (shared := _shared(heading, asked)) > best:
             best, section = shared, members
     return _lead(section)
 
 
-def _shared(heading: str, weights: dict[str, float]) -> float:
+def _shared(heading: str, asked: dict[str, float]) -> float:
     """How much of each other the heading and the question hold: the harmonic mean of both shares."""
     named = keywords(heading)
-    common = named.keys() & weights.keys()
+    common = named.keys() & asked.keys()
     if not common:
         return 0.0
-    of_question = sum(weights[term] for term in common) / sum(weights.values())
+    of_question = sum(asked[term] for term in common) / sum(asked.values())
     of_heading = sum(named[term] for term in common) / sum(named.values())
-    return 2 * of_question * of_heading / (of_question + of_heading)
+    shared = 2 * of_question * of_heading / (of_question + of_heading)
+    return shared + ACTION * (next(iter(asked)) in named) if shared > NAMED else 0.0
 
 
 def _lead(section: Sequence[_Candidate]) -> list[_Candidate]:

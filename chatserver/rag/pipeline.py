@@ -69,7 +69,7 @@ class Pipeline:
                 document=passage.document,
                 title=passage.title,
                 url=passage.url,
-                quote=quotation(passage.text, weights),
+                quote=quotation(passage.text, weights, passage.heading, passage.title),
                 where=_where(passage),
             )
             for excerpt, passage in zip(shown, passages, strict=False)

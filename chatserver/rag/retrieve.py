@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 
 from chatserver.errors import ProviderError
+from chatserver.keywords import subject
 from chatserver.providers.base import Embedder
 from chatserver.rag.fuse import distinct, fuse
 from chatserver.rag.types import Index, Passage
@@ -46,7 +47,9 @@ class Retriever:
         if not query or not collections or k < 1:
             return []
         found = await asyncio.gather(
-            self._index.lexical(query, collections, DEPTH), self._dense(query, collections), return_exceptions=True
+            self._index.lexical(subject(query) or query, collections, DEPTH),
+            self._dense(query, collections),
+            return_exceptions=True,
         )
         # Raised only after both have ended: neither is left running without an owner.
         lexical, dense = (_value(leg) for leg in found)

@@ -29,6 +29,8 @@ BACK = 3
 """User questions that are looked back at for a subject."""
 FEW = 2
 """A question with no more keywords than this, and a word that points back, is about what was said before."""
+FULL = 2
+"""So many keywords make a question of its own of one that begins with "and", if it is a whole sentence."""
 
 _POINTS_BACK = re.compile(
     r"\b(?:it|its|they|them|their|theirs|this|that|these|those|he|him|his|she|her|hers|there|then|one|ones|same|former|latter|else)\b"
@@ -38,6 +40,13 @@ _POINTS_BACK = re.compile(
 _FOLLOWS = re.compile(
     r"\s*(?:and|but|so|or|also|then|what about|how about|what of|why not|what else|anything else)\b"
     r"|\s*(?:那么?|那麼|然后|然後|还有|還有|另外|以及|而且|但是|所以)",
+    re.IGNORECASE,
+)
+
+_ASKS = re.compile(
+    r"\b(?:how|what|where|when|who|why|which)\s+(?:\w+\s+){0,2}?(?:do|does|did|is|are|was|were|can|could|may|must|should"
+    r"|will|would|has|have|had)\b|^\s*(?:and|but|so|or|also|then)?,?\s*(?:do|does|did|is|are|was|were|can|could|may|should)\b"
+    r"|怎么(?!样)|怎麼(?!樣)|怎样|怎樣|如何|什么|什麼|哪|谁|誰|几|幾|多少|为何|為何|是否|吗|嗎",
     re.IGNORECASE,
 )
 
@@ -81,14 +90,13 @@ def widened(question: Question) -> str:
 
 def _leans(text: str) -> bool:
     subjects = sum(weight for weight in keywords(text).values() if weight >= 0.5)
-    if subjects == 0 or _FOLLOWS.match(text):
-        return True
-    return subjects <= _few(text) and _POINTS_BACK.search(text) is not None
-
-
-def _few(text: str) -> int:
     # A Chinese word of three characters gives two bigrams.
-    return FEW if language(text) == "en" else 2 * FEW
+    each = 1 if language(text) == "en" else 2
+    if subjects == 0:
+        return True
+    if subjects <= FEW * each and _POINTS_BACK.search(text):
+        return True
+    return _FOLLOWS.match(text) is not None and not (subjects >= FULL * each and _ASKS.search(text))
 
 
 async def _rewritten(question: Question, model: ChatModel) -> str:
