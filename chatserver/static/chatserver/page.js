@@ -167,7 +167,7 @@ function show(item, message, live) {
   $(".author", item).textContent = message.author.name;
   Object.assign($("time", item), { dateTime: message.created, textContent: new Date(message.created).toLocaleTimeString(document.documentElement.lang, { timeStyle: "short" }) });
   $(".status", item).textContent = pending ? texts[live?.stage ?? "queued"] : message.status === "complete" ? "" : texts[message.status];
-  $(".text", item).replaceChildren(...withCitations(text, message, sources));
+  $(".text", item).replaceChildren(...drawn(text, message, sources));
   const cited = pending ? sources.filter((source) => text.includes(`[${source.n}]`)) : sources;
   $(".sources", item).replaceChildren(...cited.map((source) => sourceItem(source, message)));
   Object.assign($(".stop", item), { hidden: !pending, onclick: () => act({ type: "answer.stop", message: message.id }) });
@@ -175,9 +175,16 @@ function show(item, message, live) {
                                      onclick: () => act({ type: "answer.retry", message: message.id, attempt: message.attempt }) });
 }
 
-// The text is never markup: what a model or a document wrote is shown, not obeyed.
-function withCitations(text, message, sources) {
-  return text.split(/(\[\d+\])/).map((part) => {
+// The text is never markup: what a model or a document wrote is shown, not obeyed. Only citations and code stand out.
+function drawn(text, message, sources) {
+  return text.split(/(```[^\n]*\n[^]*?(?:\n```|$))/).flatMap((part, at) => (at % 2 ? code("pre", part.replace(/^.*\n|\n?```$/g, "")) : inline(part, message, sources)));
+}
+
+const code = (tag, text) => Object.assign(document.createElement(tag), { textContent: text });
+
+function inline(text, message, sources) {
+  return text.split(/(\[\d+\]|`[^`\n]+`)/).map((part, at) => {
+    if (at % 2 && part[0] === "`") return code("code", part.slice(1, -1));
     const source = sources.find((found) => part === `[${found.n}]`);
     if (!source) return document.createTextNode(part);
     return Object.assign(document.createElement("a"), { href: `#s-${message.id}-${source.n}`, textContent: part, title: source.title });
