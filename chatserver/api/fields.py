@@ -10,9 +10,9 @@ __all__ = ["Text"]
 
 
 def _storable(value: str) -> str:
-    # JSON may escape it, PostgreSQL's text cannot hold it. Halves of surrogate pairs are refused by pydantic itself.
-    if "\0" in value:
-        raise ValueError("this holds a NUL character")
+    # JSON may escape both, PostgreSQL holds neither. pydantic lets halves pass where a field has a choice of types.
+    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        raise ValueError("this holds a NUL character or half of a surrogate pair")
     return value
 
 
