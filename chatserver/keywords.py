@@ -43,8 +43,8 @@ _CJK_FUNCTION = frozenset(
 
 _TYPES: tuple[tuple[AnswerType, re.Pattern[str]], ...] = (
     ("quantity", re.compile(r"\bhow (?:many|much|long|old|far|large|big|tall|high|deep|fast|often|wide|heavy)\b|\bwhat (?:\w+ )?(?:percent|percentage|number|amount|price|cost|size|population|age)\b"
-                            r"|多少|多久|多长|多長|多大|多高|多远|多遠|多重|多深|几(?!乎)|幾(?!乎)|百分之", re.IGNORECASE)),
-    ("time", re.compile(r"\bwhen\b|\b(?:what|which) (?:\w+ )?(?:year|date|day|month|century|decade|time|season)\b|什么时候|什麼時候|何时|何時|(?:哪|什么|什麼|几|幾).{0,2}(?:年|月|日|天|时|時|世纪|世紀|期)|时间|時間", re.IGNORECASE)),
+                            r"|多少|多久|多长|多長|多大|多高|多远|多遠|多重|多深|(?<!星期)(?<!礼拜)(?<!禮拜)(?<![周週])[几幾](?!乎)|百分之", re.IGNORECASE)),
+    ("time", re.compile(r"\bwhen\b|\b(?:what|which) (?:\w+ )?(?:year|date|day|month|century|decade|time|season)\b|什么时候|什麼時候|何时|何時|(?:星期|礼拜|禮拜|[周週])[几幾]|(?:哪|什么|什麼|几|幾).{0,2}(?:年|月|日|天|时|時|世纪|世紀|期)|时间|時間", re.IGNORECASE)),
     ("person", re.compile(r"\bwho(?:m|se)?\b|谁|誰|何人|哪.{0,2}(?:位|人|名)|什么人|什麼人", re.IGNORECASE)),
     ("place", re.compile(r"\bwhere\b|\b(?:what|which) (?:\w+ )?(?:city|country|place|state|town|location|region|county|area|continent)\b|哪里|哪裡|哪裏|哪儿|何地|何处|何處|(?:哪|什么|什麼).{0,3}(?:国|國|城|省|市|县|縣|地|州|区|區)", re.IGNORECASE)),
     ("reason", re.compile(r"\bwhy\b|\bwhat (?:\w+ )?(?:reason|cause[sd]?)\b|\bhow come\b|为什么|為什麼|为何|為何|原因|怎么会|怎麼會", re.IGNORECASE)),

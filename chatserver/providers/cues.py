@@ -11,7 +11,7 @@ __all__ = ["fits"]
 _TIME = re.compile(
     r"\b(?:1\d{3}|20\d{2})s?\b|\b(?:January|February|March|April|May|June|July|August|September|October|November|December"
     r"|Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday|century|centuries|decade|BCE?|AD|spring|summer|autumn|winter)\b"
-    r"|\d{1,2}:\d{2}|\d+\s*(?:年|月|日|世纪|世紀|时|時|点)|[〇零一二三四五六七八九十]+(?:年|月|日|世纪|世紀)|年间|年間|时期|時期|年代|公元|朝"
+    r"|\d{1,2}:\d{2}|\d+\s*(?:年|月|日|世纪|世紀|时|時|点)|[〇零一二三四五六七八九十]+(?:年|月|日|世纪|世紀)|(?:[周週]|星期|礼拜|禮拜)[一二三四五六日天末]|年间|年間|时期|時期|年代|公元|朝"
 )
 _NUMBER = re.compile(
     r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|twenty|thirty|forty|fifty|hundreds?|thousands?"

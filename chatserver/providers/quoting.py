@@ -9,6 +9,7 @@ it, from its beginning. Code goes with the sentence before it.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -53,6 +54,8 @@ STEPS = 6
 CODE_CHARS = 2_000
 READABLE = 0.65
 """Of a sentence's characters are letters, digits or spaces; below it is a line of code or the like."""
+_COMMAND = re.compile(r"-{1,2}[A-Za-z][\w-]*[ =]|[$%] |>>> |#!|.*[{,]\s*\"[\w-]+\"\s*:|.*[;{]$", re.DOTALL)
+"""Lines of code from documents that do not mark them, such as PDF: options, prompts, JSON, statements."""
 
 
 class Quote(Struct, frozen=True):
@@ -137,7 +140,7 @@ def _short(code: Unit) -> Unit | None:
 
 def _readable(unit: Unit) -> bool:
     letters = sum(char.isalnum() or char.isspace() for char in unit.text)
-    return unit.kind != "code" and letters >= READABLE * len(unit.text)
+    return unit.kind != "code" and letters >= READABLE * len(unit.text) and not _COMMAND.match(unit.text)
 
 
 # --- scores ----------------------------------------------------------------------------------------------------------
