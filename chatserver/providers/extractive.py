@@ -25,10 +25,10 @@ PAUSES_MAX = 250
 _WIDE = "\\u2e80-\\u9fff\\uac00-\\ud7a3\\uf900-\\ufaff\\uff00-\\uffef"
 _PIECE = re.compile(rf"\s*(?:[{_WIDE}]{{1,3}}|[^\s{_WIDE}]{{1,40}})\s*")
 _MARK = re.compile(
-    r"(?P<word>[A-Za-z_]\w*)?(?P<mark>[\[【［]\s*\d{1,3}(?:\s*[,–-]\s*\d{1,3})*\s*[\]】］])(?!\()(?P<next>(?=\s+\w))?"
+    r"(?P<word>[A-Za-z_]\w*)?(?P<gap>\s*)(?P<mark>[\[【［]\s*\d{1,3}(?:\s*[,–-]\s*\d{1,3})*\s*[\]】］])(?!\()(?=(?P<next>\s*\w)?)"
 )
 _BEGINNING = re.compile(r"(?:[-*+•>]\s+|#{1,6}\s+|\(?\d{1,3}[.)]\s+|[|]\s*)+")
-_FENCE = re.compile(r"`{3,}\w*|~{3,}")
+_FENCE = re.compile(r"`{3,}\w*|`{2}|~{3,}")
 _TICKS = re.compile(r"`{3,}")
 _WIDE_END = re.compile(rf"[{_WIDE}]$")
 _LISTED = frozenset({"item", "row"})
@@ -112,13 +112,17 @@ def _plain(sentence: str) -> str:
     code = _CODE.search(sentence) is not None
 
     def unmarked(mark: re.Match[str]) -> str:
-        word = mark["word"] or ""
-        alone = not word and mark.string[: mark.start()].endswith(" ") and mark["next"] is not None
-        return f"`{mark[0]}`" if alone or (code and word) else word
+        word, gap, following = mark["word"] or "", mark["gap"], mark["next"] or ""
+        if gap and following[:1].isspace():
+            return f"{word}{gap}`{mark['mark']}`"
+        if code and word and not gap:
+            return f"`{word}{mark['mark']}`"
+        # The gap stays where words would else grow together, and goes before punctuation.
+        return word + (" " if following and (gap or (word and following.isascii())) else "")
 
     # Every second part is in backticks already.
     parts = [part if n % 2 else _MARK.sub(unmarked, part) for n, part in enumerate(_SPAN.split(sentence))]
-    return " ".join("".join(parts).split()).rstrip("\\")
+    return " ".join("".join(parts).split()).rstrip("\\ ")
 
 
 def _pieces(text: str) -> Iterator[str]:
