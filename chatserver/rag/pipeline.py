@@ -42,8 +42,9 @@ class Pipeline:
         yield Stage("searching")
         if is_small_talk(question.text):
             yield Stage("writing")
-            async for part in self._answer(prompt(question, question.text, ()), ()):
-                yield part
+            async with aclosing(self._answer(prompt(question, question.text, ()), ())) as parts:
+                async for part in parts:
+                    yield part
             return
         asked = await standalone(question, self._model)
         found = await self._retriever.retrieve(asked, question.collections, max(JUDGED, self._passages))
@@ -55,8 +56,10 @@ class Pipeline:
             return
         yield Sources(sources)
         yield Stage("writing")
-        async for part in self._answer(prompt(question, asked, shown), sources):
-            yield part
+        # `aclosing`: closing a generator does not close the one it is reading from.
+        async with aclosing(self._answer(prompt(question, asked, shown), sources)) as parts:
+            async for part in parts:
+                yield part
 
     def _select(self, asked: str, found: Sequence[Passage]) -> tuple[list[Excerpt], tuple[Source, ...]]:
         """What the model is shown, and the same as sources. CPU work of some milliseconds."""
