@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import itertools
 import os
 import sys
+import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -14,12 +16,14 @@ from typing import Any
 
 import httpx
 
+from chatserver.database import Pool
+from chatserver.ids import uuid7
 from chatserver.knowledge.index import LanceIndex
 from chatserver.protocol.frames import User
 from chatserver.providers.scripted import ScriptedServer
+from chatserver.rag.types import Passage
 from chatserver.rooms.store import Store
 from tests.credentials import access_token
-from tests.knowledge import add_text
 from tests.records import Site
 from tests.server import ROOT, Server
 
@@ -58,6 +62,25 @@ class Api:
             transport=self.transport, base_url=self.server.http, headers={**known, **headers}, timeout=DEADLINE
         )
 
+    async def page(self, user: User) -> httpx.AsyncClient:
+        """One of our own pages where `user` has signed in: the session's cookie and the CSRF token of a form."""
+        from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
+        from django.contrib.sessions.backends.db import SessionStore
+
+        from chatserver.sites.models import User as Account
+
+        said = {SESSION_KEY: user.id, HASH_SESSION_KEY: Account(password="!").get_session_auth_hash()}
+        key = uuid.uuid4().hex
+        await self.store.pool.execute(
+            """INSERT INTO django_session(session_key, session_data, expire_date)
+               VALUES ($1, $2, now() + interval '1 day')""",
+            *(key, SessionStore().encode(said)),
+        )
+        page = self.client()
+        await page.get("/")
+        page.cookies.set("sessionid", key)
+        return page
+
     async def member(self, name: str, role: str = "member", site: Site | None = None) -> User:
         """A user with a place in `site`."""
         user = await (site or self.site).user(name)
@@ -92,14 +115,34 @@ async def open_api(database_url: str, redis_url: str, folder: Path, **extra: str
         stack.push_async_callback(store.close)
         site = await Site(store.pool).create(("https://shop.example",))
         other = await Site(store.pool, key="other").create(("https://other.example",))
-        index = LanceIndex(environ["INDEX_URL"])
-        await add_text(
-            store.pool, index, site, "Rooms", "A room is a place where people and the assistant talk. It has members."
-        )
+        await _add_rooms(store.pool, LanceIndex(environ["INDEX_URL"]), site)
         server = await stack.enter_async_context(Server(environ))
         transport = httpx.AsyncHTTPTransport(trust_env=False)
         stack.push_async_callback(transport.aclose)
         yield Api(server, environ, store, site, other, model, transport)
+
+
+async def _add_rooms(pool: Pool, index: LanceIndex, site: Site) -> None:
+    """A ready document, in the index and in the records: a worker removes from the index what has no record."""
+    text = "A room is a place where people and the assistant talk. It has members."
+    passage = Passage(chunk=str(uuid7()), document=str(uuid7()), collection=str(uuid7()), title="Rooms", text=text)
+    await pool.execute(
+        """INSERT INTO knowledge_collection(id, site_id, name, visibility, created)
+           VALUES ($1::uuid, $2::uuid, 'Rooms', 'public', now())""",
+        *(passage.collection, site.id),
+    )
+    await pool.execute(
+        """INSERT INTO knowledge_document(id, collection_id, title, origin, media_type, content_hash, file, text, size,
+                                          status, error, done, total, created, updated)
+           VALUES ($1::uuid, $2::uuid, 'Rooms', '', 'text/markdown', $3, '', $4, 0, 'ready', '', 1, 1, now(), now())""",
+        *(passage.document, passage.collection, hashlib.sha256(text.encode()).digest(), text),
+    )
+    await pool.execute(
+        """INSERT INTO knowledge_chunk(id, document_id, ordinal, heading, text, start, "end")
+           VALUES ($1::uuid, $2::uuid, 0, '', $3, 0, $4)""",
+        *(passage.chunk, passage.document, text, len(text)),
+    )
+    await index.add([passage])
 
 
 def problem(response: httpx.Response, status: int, code: str) -> dict[str, Any]:

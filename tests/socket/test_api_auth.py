@@ -251,12 +251,9 @@ async def test_a_page_signs_in_acts_and_signs_out(api: Api, hashed: str) -> None
     problem(await api.client(Cookie=f"sessionid={session}").get(ROOMS), 401, "unauthenticated")
 
 
-async def test_a_session_ends_with_the_password_it_began_under(api: Api, hashed: str) -> None:
-    user, name = await someone(api, hashed)
-    page = api.client()
-    await page.get("/")
-    page.headers["X-CSRFToken"] = page.cookies["csrftoken"]
-    assert (await page.post("/api/v1/auth/login", json={"username": name, "password": PASSWORD})).status_code == 200
+async def test_a_session_ends_with_the_password_it_began_under(api: Api) -> None:
+    user = await api.member("Ann")
+    page = await api.page(user)
     assert (await page.get(ROOMS)).status_code == 200
     await api.store.pool.execute("UPDATE sites_user SET password = '!changed' WHERE id = $1::uuid", user.id)
     problem(await page.get(ROOMS), 401, "unauthenticated")
@@ -269,12 +266,9 @@ async def test_a_session_that_is_none(api: Api, session: str) -> None:
     problem(answer, 401, "unauthenticated")
 
 
-async def test_a_broken_bearer_is_not_healed_by_a_cookie(api: Api, hashed: str) -> None:
-    _, name = await someone(api, hashed)
-    page = api.client()
-    await page.get("/")
-    page.headers["X-CSRFToken"] = page.cookies["csrftoken"]
-    await page.post("/api/v1/auth/login", json={"username": name, "password": PASSWORD})
+async def test_a_broken_bearer_is_not_healed_by_a_cookie(api: Api) -> None:
+    page = await api.page(await api.member("Ann"))
+    assert (await page.get(ROOMS)).status_code == 200
     problem(await page.get(ROOMS, headers={"Authorization": "Bearer old"}), 401, "unauthenticated")
 
 

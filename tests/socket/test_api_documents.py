@@ -167,22 +167,7 @@ async def test_a_deleted_document_is_gone_from_search_at_once(api: Api, owner: O
 
 
 async def test_an_upload_through_the_pages_session_needs_its_token(api: Api, site: Site) -> None:
-    from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
-    from django.contrib.sessions.backends.db import SessionStore
-
-    from chatserver.sites.models import User as Account
-
-    user = await api.member("Olga", "admin", site)
-    said = {SESSION_KEY: user.id, HASH_SESSION_KEY: Account(password="!").get_session_auth_hash()}
-    await api.store.pool.execute(
-        "INSERT INTO django_session(session_key, session_data, expire_date) VALUES ($1, $2, now() + interval '1 day')",
-        key := uuid.uuid4().hex,
-        SessionStore().encode(said),
-    )
-    page = as_owner(api, user)
-    del page.headers["Authorization"]
-    await page.get("/")
-    page.cookies.set("sessionid", key)
+    page = await api.page(await api.member("Olga", "admin", site))
     file = {"file": ("panda.md", b"# Panda", "text/markdown")}
     token = page.cookies["csrftoken"]
     problem(await page.post(DOCUMENTS, files=file), 403, "forbidden")
