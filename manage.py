@@ -33,13 +33,18 @@ def main() -> None:
 
 def _execute() -> None:
     from django.core.management import execute_from_command_line
-    from django.db import OperationalError
+    from django.db import OperationalError, ProgrammingError
+    from psycopg.errors import UndefinedTable
 
     try:
         execute_from_command_line(sys.argv)
     except OperationalError as error:
         reason = (str(error).strip().splitlines() or ["no reason given"])[0].rstrip(".")
         raise EngineMissing(f"PostgreSQL does not answer: {reason}. Check DATABASE_URL.") from None
+    except ProgrammingError as error:
+        if not isinstance(error.__cause__, UndefinedTable):
+            raise
+        sys.exit(_complain("The database has no tables yet: run `manage.py migrate`, or `make run` once.", 3))
 
 
 def _terminated(number: int, frame: object) -> NoReturn:

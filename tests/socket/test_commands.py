@@ -15,6 +15,7 @@ from django.core.management import CommandError, call_command
 from chatserver.config import BASE_DIR
 from chatserver.knowledge.index import LanceIndex
 from chatserver.rooms.store import Store
+from chatserver.serving.embedded import Engines
 from chatserver.sites import models
 from tests.records import Site
 from tests.serving import environment, manage
@@ -133,6 +134,12 @@ def test_a_command_that_gives_up_says_so_in_one_line(environ: dict[str, str], fo
     run = manage("ingest", folder, environ=environ)
     assert (run.returncode, run.stdout) == (1, "")
     assert re.fullmatch(r"CommandError: There is no site yet: .*\n", run.stderr)
+
+
+def test_a_database_without_tables_is_said_in_one_line(environ: dict[str, str], engines: Engines) -> None:
+    run = manage("reindex", environ=environ | {"DATABASE_URL": engines.database_url})
+    assert (run.returncode, run.stdout) == (3, "")
+    assert re.fullmatch(r"The database has no tables yet: .*\n", run.stderr)
 
 
 async def test_an_embedding_endpoint_that_fails_is_said_in_one_line(

@@ -18,6 +18,7 @@ class Command(BaseCommand):
         "Write answers in a process of its own. Start as many as you like, on any machine that reaches PostgreSQL, "
         "Redis and the index; set ANSWERS_PER_PROCESS=0 for the serving processes to leave all answers to them."
     )
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

@@ -13,6 +13,7 @@ from chatserver.serving.origins import own_origins
 
 class Command(BaseCommand):
     help = "Make the demo: site `demo`, user `demo` (password: DEMO_PASSWORD or random), a room, our documentation."
+    requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
         settings = config()

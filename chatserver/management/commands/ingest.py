@@ -26,6 +26,7 @@ class Command(BaseCommand):
         f"Bring files ({', '.join(EXTENSIONS)}) and whole folders into the search. Run it again after changes: what is "
         "there already is left alone, and a file with new content takes its old one's place."
     )
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("paths", nargs="+", metavar="PATH", type=Path, help="a file, or a folder with all below it")

@@ -19,6 +19,7 @@ class Command(BaseCommand):
         "Build the search index anew from the database: after INDEX_URL was lost or changed, or EMBED_MODEL was. "
         "Searches go on meanwhile and change over when it is complete; running it twice does no harm."
     )
+    requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
         console = Console(soft_wrap=True, highlight=False)

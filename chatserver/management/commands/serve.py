@@ -31,7 +31,7 @@ BACKLOG = 2048
 
 class Command(BaseCommand):
     help = "Run the server: web processes and the background worker, with what they need. Ctrl-C stops everything."
-    requires_system_checks = ()
+    requires_system_checks = ()  # they import all of the web application, which takes a second
 
     def add_arguments(self, parser: CommandParser) -> None:
         settings = config()
