@@ -203,6 +203,18 @@ async def test_a_body_that_hides_its_size_is_bounded_too(api: Api, owner: Owner)
     assert kept(api) == before
 
 
+async def test_a_body_announced_as_huge_is_refused_before_it_is_sent(api: Api) -> None:
+    """By the web server itself, for any path and anybody: it would keep all of it on the disk first."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", api.server.port)
+    writer.write(b"POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000000000\r\n\r\n")
+    async with asyncio.timeout(DEADLINE):
+        head = await reader.readuntil(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 413 ")
+    assert b"application/problem+json" in head
+    writer.close()
+    await writer.wait_closed()
+
+
 @pytest.mark.parametrize(
     ("name", "type_"), [("run.exe", "application/x-msdownload"), ("noname", "application/octet-stream"), ("x.doc", "")]
 )
@@ -247,11 +259,14 @@ async def test_a_refused_text_names_the_field(owner: Owner, body: dict[str, Any]
     [
         ("multipart/form-data; boundary=b", b"--b\r\nContent-Disposition: form-data; name=file\r\n\r\nx\r\n--b--\r\n"),
         ("multipart/form-data; boundary=b", b""),
+        ("multipart/form-data; boundary=b", b"garbage"),
         ("multipart/form-data; boundary=b", b"--b\r\nContent-Disposition: form-data; name=x\r\n\r\n\r\n" * 1001),
         (
             "multipart/form-data; boundary=b",
             b"--b\r\nContent-Disposition: form-data; name=file; filename=x\r\n\r\n" * 101,
         ),
+        ("multipart/form-data", b"--b--"),
+        ("multipart/form-data; boundary=\xff", b"--b--"),
         ("application/x-www-form-urlencoded", b"title=x&text=y"),
         ("text/plain", b"hello"),
     ],
