@@ -74,7 +74,7 @@ class Changing:
     async def create_room(
         self, site: str, kind: RoomKind, title: str, policy: Policy, members: Sequence[tuple[str, Role]]
     ) -> str:
-        """A new room with its members; returns its id. Raises `Invalid` for a member who does not exist."""
+        """A new room with its members; returns its id. Raises `Invalid` for a site or a member that does not exist."""
         async with translated(), self._pool.acquire() as connection, connection.transaction():
             return await _insert_room(connection, site, kind, title, policy, members)
 
@@ -194,11 +194,13 @@ async def _insert_room(
     connection: Connection, site: str, kind: RoomKind, title: str, policy: Policy, members: Sequence[tuple[str, Role]]
 ) -> str:
     room = str(uuid7())
-    await connection.execute(
+    made = await connection.fetchval(
         """INSERT INTO rooms_room(id, site_id, kind, title, policy, created)
-           VALUES ($1::uuid, $2::uuid, $3, $4, $5, now())""",
+           SELECT $1::uuid, s.id, $3, $4, $5, now() FROM sites_site s WHERE s.id = $2::uuid RETURNING id""",
         *(room, site, kind, title, policy),
     )
+    if made is None:
+        raise Invalid("site", "there is no such site.")
     await connection.execute("INSERT INTO rooms_head(room, rev, meta_rev, floor) VALUES ($1::uuid, 0, 0, 0)", room)
     for user, role in members:
         await _insert_member(connection, room, user, role)

@@ -148,7 +148,9 @@ class Managing:
     async def _only_site(self, principal: Principal) -> str:
         if principal.user.kind == "visitor":
             raise Forbidden("Visitors do not create rooms.")
-        sites = list(principal.roles) or (await self._store.sites() if principal.superuser else [])
+        if not principal.roles and not principal.superuser:
+            raise Forbidden("You belong to no site.")
+        sites = list(principal.roles) or await self._store.sites()
         if len(sites) != 1:
             raise Invalid("site", "name the site.") if sites else NotFound("There is no site yet.")
         return sites[0]

@@ -114,5 +114,9 @@ async def test_a_content_type_changes_nothing(api: Api, path: str, type_: str) -
     await refused(api, path, b"[]", type_)
 
 
+async def test_a_site_that_is_not_there_gets_no_room(api: Api) -> None:
+    await refused(api, "rooms", json.dumps({"title": "x", "site": ID}).encode())
+
+
 async def test_none_of_it_reached_the_log_as_a_failure(api: Api) -> None:
     assert "Traceback" not in api.server.log

@@ -66,6 +66,11 @@ async def test_rooms_are_not_made_in_a_site_of_others(api: Api) -> None:
     assert stranger.id in problem(answer, 422, "invalid")["detail"]
 
 
+async def test_whoever_belongs_to_no_site_makes_no_room(api: Api) -> None:
+    nobody = await api.site.user("Nobody")
+    problem(await api.client(nobody).post("/api/v1/rooms", json={"title": "x"}), 403, "forbidden")
+
+
 async def test_another_ones_room_looks_as_if_it_were_not_there(api: Api) -> None:
     ann, eve = await api.member("Ann"), await api.member("Eve")
     room = f"/api/v1/rooms/{await api.site.room(api.store, ann)}"
