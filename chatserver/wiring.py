@@ -14,6 +14,7 @@ import socket
 from dataclasses import dataclass
 
 import anyio
+import anyio.lowlevel
 from redis.asyncio import Redis
 
 from chatserver.answers.worker import Worker
@@ -90,7 +91,7 @@ async def _start(slots: int | None) -> Services:
     global _services
     # What would otherwise be imported on the way of the first question, while sockets wait.
     await asyncio.to_thread(load_library)
-    await anyio.sleep(0)  # httpx's backend
+    await anyio.lowlevel.checkpoint()  # httpx's backend
     settings = config()
     urls = [url.strip() for url in (settings.redis_url or DEFAULT_REDIS).split(",")]
     process = f"{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(3)}"
@@ -103,7 +104,7 @@ async def _start(slots: int | None) -> Services:
         sockets_per_address=settings.sockets_per_address,
         sockets_per_process=settings.sockets_per_process,
     )
-    embedder = choose_embedder(settings)
+    embedder = await asyncio.to_thread(choose_embedder, settings)  # reads a model of its own for seconds
     index = LanceIndex(settings.index, embedder)
     retriever = Retriever(index, embedder)
     model = await choose_model(settings)
