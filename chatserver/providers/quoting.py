@@ -3,7 +3,7 @@
 A sentence scores by the question's terms it holds, each weighted by how rare it is among the candidates; in part by
 those that its title, heading or neighbours hold ("It was built in 1889" answers for the tower named before); and by
 whether it holds the kind of thing that is asked for. Who asks how to do something gets the section whose heading names
-it, from its beginning. Code goes with the sentence before it.
+it, from its beginning; so does who asks what a heading asks. Code goes with the sentence before it.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ STEPS = 6
 CODE_CHARS = 2_000
 READABLE = 0.65
 """Of a sentence's characters are letters, digits or spaces; below it is a line of code or the like."""
+_ASKING = ("?", "？")
 _COMMAND = re.compile(r"-{1,2}[A-Za-z][\w-]*[ =]|[$%] |>>> |#!|.*[{,]\s*\"[\w-]+\"\s*:|.*[;{]$", re.DOTALL)
 """Lines of code from documents that do not mark them, such as PDF: options, prompts, JSON, statements."""
 
@@ -99,7 +100,7 @@ def choose(question: str, excerpts: Sequence[Excerpt], limit: int = 3) -> list[Q
     weights = {term: weight * math.log(1 + len(candidates) / (1 + frequency[term])) for term, weight in asked.items()}
     kind = answer_type(last)
     _score(candidates, weights, kind)
-    if kind == "manner" and (section := _section(candidates, keywords(last))):
+    if section := _section(candidates, keywords(last), only_questions=kind != "manner"):
         return [_quote(each, code=True) for each in section]
     return _select(candidates, asked.keys(), limit)
 
@@ -177,22 +178,25 @@ def _score(candidates: list[_Candidate], weights: dict[str, float], kind: Answer
         if fits(kind, unit.text):
             candidate.score += TYPED
         candidate.score -= UNLIKELY * (
-            (unit.text[-1] in "?？")
+            (unit.text[-1] in _ASKING)
             + (unit.kind == "line" or not candidate.held - asked)
             + (candidate.announces and not (candidate.code or candidate.listed))
         )
         before = candidate
 
 
-def _section(candidates: Sequence[_Candidate], asked: dict[str, float]) -> list[_Candidate]:
-    """The beginning of the section whose heading names best what is asked; empty when none names enough of it."""
+def _section(candidates: Sequence[_Candidate], asked: dict[str, float], *, only_questions: bool) -> list[_Candidate]:
+    """The beginning of the section whose heading names best what is asked; empty when none names enough of it.
+    `only_questions`: look at headings only that are questions themselves, as in lists of frequent ones."""
     sections: dict[tuple[int, str], list[_Candidate]] = {}
     known: set[str] = set()
     for candidate in candidates:
         # A row means something only to who has seen its table: sections of nothing else are no instructions.
-        if candidate.unit.heading and candidate.unit.kind != "row":
-            sections.setdefault((candidate.excerpt.n, candidate.unit.heading), []).append(candidate)
-        known |= candidate.held | set(terms(candidate.unit.heading))
+        heading, kind = candidate.unit.heading, candidate.unit.kind
+        fits_kind = heading[-1:] in _ASKING if only_questions else heading != ""
+        if fits_kind and kind != "row" and (kind != "line" or candidate.code):
+            sections.setdefault((candidate.excerpt.n, heading), []).append(candidate)
+        known |= candidate.held | set(terms(heading))
     # Another word for the thing than the documents have must not stand against the heading, one of theirs must.
     asked = {term: weight for term, weight in asked.items() if term in known}
     best, section = NAMED, list[_Candidate]()

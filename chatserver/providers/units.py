@@ -30,12 +30,14 @@ _FENCE = re.compile(r"^[ \t]*(?P<marks>`{3,}|~{3,})[ \t]*(?P<language>[\w+#.-]*)
 _BLANK = re.compile(r"\n[ \t]*\n\s*")
 _ITEM = re.compile(r"\s*(?:[-*+•·‣▪◦–—]|\(?\d{1,3}[.)、]|（?[一二三四五六七八九十]{1,3}[、）])\s+")
 _ENDS = re.compile(r"[.!?:;,。！？：；，、…\"”』」)）]$")
+_ASKS = re.compile(r"[?？]$")
 _CELLS = re.compile(r"\s+\|(?:\s+|$)")
 
 
 class Unit(Struct, frozen=True):
-    """`line`: a short line that may be a heading or not. `text`: of a row, its cells with the names of their columns;
-    of code, without the fence. `heading`: what the unit stands under. `language`: of code, as its fence names it."""
+    """`line`: a short line that may be a heading or not, or a question, which what follows answers. `text`: of a row,
+    its cells with the names of their columns; of code, without the fence. `heading`: what the unit stands under.
+    `language`: of code, as its fence names it."""
 
     kind: Kind
     text: str
@@ -99,7 +101,7 @@ def _block_kind(block: str, headings: set[str], *, follows: bool) -> Kind:
         return "item"
     if all(_CELLS.search(line) for line in lines) and (len(lines) > 1 or not _ENDS.search(block)):
         return "row"
-    if follows and len(lines) == 1 and len(block) <= HEADING_CHARS and not _ENDS.search(block):
+    if follows and len(lines) == 1 and len(block) <= HEADING_CHARS and (_ASKS.search(block) or not _ENDS.search(block)):
         return "line"
     return "sentence"
 

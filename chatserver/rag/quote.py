@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from chatserver.providers.units import units
@@ -15,6 +16,8 @@ ELLIPSIS = "…"
 WIDE = "\u2e80"
 """From here on characters, punctuation included, stand without spaces between them."""
 
+_MARKER = re.compile(r"^\s*[-*+•]\s+")
+
 
 def quotation(text: str, weights: Mapping[str, float], heading: str = "", title: str = "") -> str:
     """The sentence of `text` that holds most of the keywords `weights`, and what follows it as far as there is room.
@@ -24,7 +27,7 @@ def quotation(text: str, weights: Mapping[str, float], heading: str = "", title:
     """
     every = units(text, heading, title)
     prose = [unit for unit in every if unit.kind not in ("heading", "code")]
-    said = [" ".join(unit.text.split()) for unit in prose or every]
+    said = [" ".join(_MARKER.sub("", unit.text).split()) for unit in prose or every]
     if not said:
         return ""
     held = [sum(weights.get(term, 0.0) for term in set(terms(each))) for each in said]

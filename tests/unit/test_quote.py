@@ -46,6 +46,10 @@ def test_chinese_sentences_stand_without_spaces() -> None:
     assert quotation("图书馆很大。\n它每天开放。", keywords("图书馆")) == "图书馆很大。它每天开放。"
 
 
+def test_items_stand_without_their_marks() -> None:
+    assert quotation("- Tea.\n\n- Coffee.", {}) == "Tea. Coffee."
+
+
 @given(st.text(max_size=900))
 def test_it_is_always_one_short_line(text: str) -> None:
     quote = quotation(text, {"a": 1.0})

@@ -144,6 +144,22 @@ def test_a_section_is_quoted_from_its_beginning_and_not_at_length() -> None:
     assert len(choose("How do I bake bread?", [excerpt(f"Bake bread\n\n{steps}", 1, heading="Bake bread")])) == STEPS
 
 
+@pytest.mark.parametrize(
+    ("question", "text", "answer"),
+    [
+        ("What does parking cost?", "What does it cost to park?\n\nTwo francs.\n\nIs it lit?\n\nYes.", "Two francs."),
+        ("停车费是多少？", "停车要多少钱？\n\n每小时两元。\n\n晚上有灯吗？\n\n有。", "每小时两元。"),
+    ],
+)  # fmt: skip
+def test_a_question_in_a_document_is_answered_by_what_follows(question: str, text: str, answer: str) -> None:
+    assert quoted(question, excerpt(text, 1, heading="Frequent questions")) == [answer]
+
+
+def test_a_line_that_may_be_a_heading_is_not_quoted_as_a_sentence() -> None:
+    text = "Fees\n\nAll is free.\n\nBake bread\n\nKnead the dough."
+    assert quoted("How do I bake bread?", excerpt(text)) == ["Knead the dough."]
+
+
 def test_a_table_is_no_instruction() -> None:
     table = excerpt("Ports\n\nname | default\nPORT | 8000\nHOST | all", 1, heading="Ports")
     assert quoted("How many ports are open by default?", table)
