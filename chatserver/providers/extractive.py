@@ -16,7 +16,7 @@ from chatserver.providers.replies import is_small_talk, nothing_quotable, small_
 
 __all__ = ["Extractive"]
 
-THREAD_CHARS = 4_000
+THREAD_CHARS = 1_000
 """More text than this is searched in a thread: it would hold up the loop for over 2 ms."""
 PAUSE_SECONDS = 0.004
 """Between two pieces; a quotation that flows can be followed, one that jumps in can't."""

@@ -155,13 +155,16 @@ def _score(candidates: list[_Candidate], weights: dict[str, float], kind: Answer
     around: dict[int, set[str]] = {}
     for candidate in candidates:
         around.setdefault(candidate.excerpt.n, set()).update(candidate.held & asked)
+    named: dict[str, set[str]] = {}
     before: _Candidate | None = None
     for candidate in candidates:
         excerpt, unit = candidate.excerpt, candidate.unit
         near = set(terms(candidate.code.text)) if candidate.code else set[str]()
         if before and before.excerpt is excerpt:
             near |= before.held
-        above = set(terms(f"{excerpt.title} {excerpt.heading} {unit.heading}"))
+        names = f"{excerpt.title} {excerpt.heading} {unit.heading}"
+        if (above := named.get(names)) is None:
+            above = named[names] = set(terms(names))
         sum_ = 0.0
         for term, weight in weights.items():
             if term in candidate.held:
