@@ -29,6 +29,8 @@ BACK = 3
 """User questions that are looked back at for a subject."""
 FEW = 2
 """A question with no more keywords than this, and a word that points back, is about what was said before."""
+PLAIN = 4
+"""A question with so many keywords, and no word that points back, stands alone."""
 FULL = 2
 """So many keywords make a question of its own of one that begins with "and", if it is a whole sentence."""
 
@@ -66,9 +68,10 @@ _PREFIX = re.compile(r"^(?:stand-?alone |rewritten )?question\s*[:ï¼š]\s*|^(?:æ”
 
 
 async def standalone(question: Question, model: ChatModel) -> str:
-    """The question with what it refers to. A model that writes is asked once, for at most `REWRITE_SECONDS`; when that
-    fails, or the model only quotes, earlier questions are put before one that needs them."""
-    if model.writes and question.history:
+    """The question with what it refers to. A model that writes is asked once, for at most `REWRITE_SECONDS`, unless the
+    question plainly refers to nothing; when that fails, or the model only quotes, earlier questions are put before one
+    that needs them."""
+    if model.writes and question.history and not _stands(question.text):
         try:
             async with asyncio.timeout(REWRITE_SECONDS):
                 return await _rewritten(question, model)
@@ -89,14 +92,24 @@ def widened(question: Question) -> str:
 
 
 def _leans(text: str) -> bool:
-    subjects = sum(weight for weight in keywords(text).values() if weight >= 0.5)
-    # A Chinese word of three characters gives two bigrams.
-    each = 1 if language(text) == "en" else 2
+    subjects = _subjects(text)
     if subjects == 0:
         return True
-    if subjects <= FEW * each and _POINTS_BACK.search(text):
+    if subjects <= FEW and _POINTS_BACK.search(text):
         return True
-    return _FOLLOWS.match(text) is not None and not (subjects >= FULL * each and _ASKS.search(text))
+    return _FOLLOWS.match(text) is not None and not (subjects >= FULL and _ASKS.search(text))
+
+
+def _stands(text: str) -> bool:
+    """Whether the question has so much to say, and so little that points anywhere, that rewriting would repeat it. The
+    call that is saved comes before the first word of the answer."""
+    return _subjects(text) >= PLAIN and not (_POINTS_BACK.search(text) or _FOLLOWS.match(text))
+
+
+def _subjects(text: str) -> float:
+    """How many keywords the question has. A Chinese word of three characters gives two bigrams."""
+    found = sum(weight for weight in keywords(text).values() if weight >= 0.5)
+    return found if language(text) == "en" else found / 2
 
 
 async def _rewritten(question: Question, model: ChatModel) -> str:

@@ -13,10 +13,10 @@ from chatserver.providers.base import ChatModel, Finish, Prompt, Text, Usage
 from chatserver.providers.extractive import Extractive
 from chatserver.providers.replies import nothing_found, nothing_quotable
 from chatserver.providers.scripted import ScriptedChat
-from chatserver.rag.memory import MemoryIndex
 from chatserver.rag.pipeline import Pipeline
 from chatserver.rag.retrieve import Retriever
 from chatserver.rag.types import Delta, Done, Part, Passage, Question, Sources, Stage, Turn
+from tests.memory_index import MemoryIndex
 
 TEXTS = {
     "tower": "The Marlow tower was built in 1889. It has 214 steps.",

@@ -81,6 +81,23 @@ async def test_a_model_is_asked_in_chinese_about_a_chinese_question() -> None:
     assert model.prompts[0].messages[-1].content.endswith("最后一条消息: 它什么时候开放？")
 
 
+@pytest.mark.parametrize(
+    ("text", "calls"),
+    [
+        ("How many messages may a visitor of the widget send each minute?", 0),
+        ("产品手册里规定的笔记本电脑保修期限是多长时间？", 0),
+        ("How many messages may they send to that widget each minute?", 1),
+        ("And how many messages may a visitor of the widget send each minute?", 1),
+        ("Which is cheaper?", 1),
+        ("哪个更便宜？", 1),
+    ],
+)
+async def test_a_question_that_plainly_stands_alone_costs_no_call(text: str, calls: int) -> None:
+    model = ScriptedChat("What is a room?")
+    await standalone(after("What is a room?", text=text), model)
+    assert len(model.prompts) == calls
+
+
 async def test_a_first_question_costs_no_call() -> None:
     model = ScriptedChat("x")
     assert await standalone(Question(text=" When was it opened? "), model) == "When was it opened?"

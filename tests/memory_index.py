@@ -1,4 +1,4 @@
-"""An index that lives in memory: BM25 and cosine over a few thousand passages, for tests and benchmarks.
+"""An index that lives in memory: BM25 and cosine over a few thousand passages, for tests of what searches.
 
 It cuts text by `terms` like the real index, so what is measured with it holds there. A search is O(postings of the
 query's terms); nothing is ever evicted.
