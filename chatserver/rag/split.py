@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
@@ -90,7 +91,7 @@ def size(text: str) -> float:
 def split(blocks: Sequence[Block], title: str = "") -> list[Piece]:
     """The pieces of a document whose blocks come from `assemble`, in order.
 
-    Pieces keep to one section unless it is very small, never end with a heading, and overlap only inside a block that
+    Pieces keep to one section and page unless it is very small, never end with a heading, and overlap only inside a block that
     was too long for one piece. `title` is left out of heading paths that begin with it.
     """
     text = BLOCK_SEPARATOR.join(block.text for block in blocks)
@@ -101,16 +102,17 @@ def split(blocks: Sequence[Block], title: str = "") -> list[Piece]:
             heading = _common(inside)
             if heading and heading[0] == title:
                 heading = heading[1:]
-            pieces.append(Piece(text[start:end], HEADING_SEPARATOR.join(heading), inside[0].page, start, end))
+            pieces.append(Piece(text[start:end], HEADING_SEPARATOR.join(heading), _page(inside), start, end))
     return pieces
 
 
 def _sections(blocks: Sequence[Block]) -> Iterator[list[Block]]:
-    """Runs of blocks under one heading path; a small one is joined by the next while they share a parent."""
+    """Runs of blocks under one heading path and on one page; a small one is joined by the next while they share a
+    parent."""
     section: list[Block] = []
     words = 0.0
     for block in blocks:
-        if section and block.heading != section[-1].heading:
+        if section and (block.heading, block.page) != (section[-1].heading, section[-1].page):
             has_body = any(each.kind != "heading" for each in section)
             related = block.heading[:1] == section[-1].heading[:1]
             if has_body and (words >= SMALL_WORDS or not related):
@@ -131,6 +133,14 @@ def _common(blocks: Sequence[Block]) -> tuple[str, ...]:
             break
         shared += 1
     return paths[0][:shared]
+
+
+def _page(blocks: Sequence[Block]) -> int | None:
+    """The page that most of `blocks` is on: readers are sent there."""
+    held: Counter[int | None] = Counter()
+    for block in blocks:
+        held[block.page] += block.end - block.start
+    return held.most_common(1)[0][0]
 
 
 class _Unit(Struct):

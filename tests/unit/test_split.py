@@ -105,5 +105,16 @@ def test_page_and_title() -> None:
     assert indexed_text("Guide", piece.heading, piece.text) == "Guide\nText here."
 
 
+def test_a_piece_is_cited_under_the_page_it_stands_on() -> None:
+    one, last = Block(sentence(60, "A"), ("Guide",), 1), Block(sentence(8, "B"), ("Guide",), 2)
+    assert [piece.page for piece in split(assemble([one, last])[1])] == [1, 2]
+
+
+def test_a_small_page_is_packed_with_the_next_and_cited_under_the_larger() -> None:
+    cover, body = Block(sentence(8, "A"), ("Guide",), 1), Block(sentence(60, "B"), ("Guide",), 2)
+    (piece,) = split(assemble([cover, body])[1])
+    assert (piece.page, piece.start, piece.end) == (2, 0, len(cover.text) + 2 + len(body.text))
+
+
 def test_nothing_gives_nothing() -> None:
     assert split(assemble([Block("  "), Block("")])[1]) == []
