@@ -91,8 +91,8 @@ def size(text: str) -> float:
 def split(blocks: Sequence[Block], title: str = "") -> list[Piece]:
     """The pieces of a document whose blocks come from `assemble`, in order.
 
-    Pieces keep to one section and page unless it is very small, never end with a heading, and overlap only inside a block that
-    was too long for one piece. `title` is left out of heading paths that begin with it.
+    Pieces keep to one section and page unless it is very small, never end with a heading, and overlap only inside a
+    block that was too long for one piece. `title` is left out of heading paths that begin with it.
     """
     text = BLOCK_SEPARATOR.join(block.text for block in blocks)
     pieces: list[Piece] = []
