@@ -61,6 +61,7 @@ class Engines:
         try:
             self._data.mkdir(parents=True, exist_ok=True)
             if self._own() or not self._attach():
+                self._notes.unlink(missing_ok=True)  # of an owner that crashed; others must not read it meanwhile
                 self.redis_url = self.redis_url or self._start_redis()
                 self.database_url = self.database_url or self._start_postgres()
                 self._announce()
@@ -157,7 +158,8 @@ class Engines:
             *(binary, "--port", "0", "--unixsocket", str(path), "--unixsocketperm", "700", "--dir", str(data)),
             *("--save", "", "--appendonly", "no", "--daemonize", "no", "--loglevel", "warning"),
         ]
-        process = self._spawn("redis", command, signal.SIGTERM)
+        # It has nothing to save, and one that was asked to end would remove the socket of its successor on the way.
+        process = self._spawn("redis", command, signal.SIGKILL)
         client = _redis_client(path)
         self._await("Redis", process, lambda: bool(client.ping()))
         client.close()
@@ -302,8 +304,11 @@ def redis_binary(data: Path) -> str:
 
 def _redis_client(path: Path) -> Any:
     import redis
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
 
-    return redis.Redis(unix_socket_path=str(path), socket_timeout=2)
+    # By default it would wait for seconds between its own attempts; `_await` makes ours.
+    return redis.Redis(unix_socket_path=str(path), socket_timeout=2, retry=Retry(NoBackoff(), 0))
 
 
 def _postgres_binaries() -> Path:
