@@ -227,7 +227,7 @@ async def _vectors(embedder: Embedder, texts: list[str]) -> list[list[float]]:
         try:
             return await embedder.embed(texts)
         except ProviderError as error:
-            if attempt == EMBED_ATTEMPTS:
+            if attempt == EMBED_ATTEMPTS or error.kind in ("auth", "refused"):  # which no waiting changes
                 raise
             log.info("embedding: %s; attempt %d", error.kind, attempt)
             await asyncio.sleep(min(30.0, error.retry_after or 2.0**attempt))

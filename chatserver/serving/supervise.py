@@ -25,11 +25,12 @@ FAILURES_MAX = 8
 
 @dataclass
 class Child:
-    """`essential`: when it cannot be kept running, everything stops."""
+    """`essential`: when it cannot be kept running, everything stops. `after` says whether it may start already."""
 
     name: str
     command: Sequence[str]
     essential: bool = True
+    after: Callable[[], bool] = lambda: True
     environ: Mapping[str, str] | None = None
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
@@ -70,7 +71,7 @@ class Supervisor:
             now = time.monotonic()
             for child in self._children:
                 if child.process is None:
-                    if now >= child.restart_at:
+                    if now >= child.restart_at and child.after():
                         self._start(child, now)
                 elif child.process.poll() is not None and not self._ended(child, now):
                     return 1

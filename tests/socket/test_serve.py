@@ -38,6 +38,12 @@ def workers(serve: Serve) -> list[int]:
     return sorted(serve.children(lambda command: "gunicorn" in command))[1:]
 
 
+async def until_running(serve: Serve, *parts: str) -> None:
+    async with asyncio.timeout(20):
+        while not all(part in "\n".join(serve.processes().values()) for part in parts):
+            await asyncio.sleep(0.05)
+
+
 async def sign_in(address: str, password: str) -> str:
     async with httpx.AsyncClient(base_url=address, trust_env=False) as client:
         response = await client.post("/api/v1/auth/token", json={"username": "demo", "password": password})
@@ -61,13 +67,11 @@ def unexpected(serve: Serve) -> list[str]:
 
 async def test_from_an_empty_folder_to_an_answer_a_crash_and_a_clean_end(folder: Path) -> None:
     environ = environment(DATA_DIR=str(folder))
-    async with Serve(environ, "--port", "0") as serve:
+    async with Serve(environ, "--port", "0", "--processes", "1") as serve:
         assert await healthy(serve.address)
         assert "".join(serve.out).count("Ready:") == 1
-        running = "\n".join(serve.processes().values())
-        for part in ("postgres", "redis", "gunicorn", "celery"):
-            assert part in running
-        assert len(workers(serve)) == 2
+        await until_running(serve, "postgres", "redis", "gunicorn", "celery")
+        assert len(workers(serve)) == 1
 
         password = (await serve.line(r"Sign in as demo with password (\S+)"))[1]
         token = await sign_in(serve.address, password)
@@ -86,7 +90,6 @@ async def test_from_an_empty_folder_to_an_answer_a_crash_and_a_clean_end(folder:
     async with Serve(environ, "--port", port, "--processes", "1") as again:
         assert again.address == serve.address
         assert "making the demo" not in "".join(again.out)
-        await sign_in(again.address, password)
         os.kill(again.pid, signal.SIGTERM)
         assert await again.ended() == 0
         assert not unexpected(again)
@@ -107,16 +110,10 @@ async def test_a_killed_worker_comes_back_and_ctrl_c_ends_all(environ: dict[str,
 
 async def test_a_start_that_is_interrupted_tells_the_password_that_it_made(folder: Path) -> None:
     async with Serve(environment(DATA_DIR=str(folder)), "--port", "0", until="The database is empty") as serve:
-        await until_ingesting(serve)
+        await until_running(serve, "manage.py ingest")
         os.kill(serve.pid, signal.SIGTERM)
         assert await serve.ended() == 128 + signal.SIGTERM
         assert await serve.line(r"Sign in as demo with password \S+")
-
-
-async def until_ingesting(serve: Serve) -> None:
-    async with asyncio.timeout(20):
-        while not serve.children(lambda command: "manage.py ingest" in command):
-            await asyncio.sleep(0.05)
 
 
 def test_the_end_of_an_engine_ends_the_children() -> None:

@@ -12,9 +12,9 @@ from chatserver.errors import ProviderError
 from chatserver.providers.base import Embedder
 from chatserver.rag import retrieve
 from chatserver.rag.fuse import distinct, fuse
-from chatserver.rag.memory import MemoryIndex
 from chatserver.rag.retrieve import Retriever
 from chatserver.rag.types import Passage
+from tests.memory_index import MemoryIndex
 
 
 def passage(chunk: str, text: str = "", *, document: str = "", **fields: float) -> Passage:

@@ -63,7 +63,8 @@ class Command(BaseCommand):
         environ = {**os.environ, "HOST": host, "PORT": str(port), "PYTHONUNBUFFERED": "1"}
         children = [
             Child("The web server", _gunicorn(host, port, processes, settings), environ=environ),
-            Child("The background worker", _celery(settings), essential=False, environ=environ),
+            # Second, so that it does not take the web server's time while people wait for that.
+            Child("The background worker", _celery(settings), essential=False, after=lambda: told, environ=environ),
         ]
         try:
             if demo:
