@@ -65,7 +65,7 @@ def unexpected(serve: Serve) -> list[str]:
     return [line for line in serve.err if " INFO " not in line]
 
 
-async def test_from_an_empty_folder_to_an_answer_a_crash_and_a_clean_end(folder: Path) -> None:
+async def test_from_an_empty_folder_through_two_crashes_to_a_clean_end(folder: Path) -> None:
     environ = environment(DATA_DIR=str(folder))
     async with Serve(environ, "--port", "0", "--processes", "1") as serve:
         assert await healthy(serve.address)
@@ -90,22 +90,16 @@ async def test_from_an_empty_folder_to_an_answer_a_crash_and_a_clean_end(folder:
     async with Serve(environ, "--port", port, "--processes", "1") as again:
         assert again.address == serve.address
         assert "making the demo" not in "".join(again.out)
-        os.kill(again.pid, signal.SIGTERM)
-        assert await again.ended() == 0
-        assert not unexpected(again)
-
-
-async def test_a_killed_worker_comes_back_and_ctrl_c_ends_all(environ: dict[str, str]) -> None:
-    async with Serve(environ, "--port", "0", "--processes", "1", "--no-demo") as serve:
-        (before,) = workers(serve)
+        (before,) = workers(again)
         os.kill(before, signal.SIGKILL)
         async with asyncio.timeout(20):
-            while not (set(workers(serve)) - {before} and await healthy(serve.address)):
+            while not (set(workers(again)) - {before} and await healthy(again.address)):
                 await asyncio.sleep(0.1)
-        os.killpg(serve.pid, signal.SIGINT)
-        assert await serve.ended() == 0
-        assert not await healthy(serve.address)
-        assert all("was sent SIGKILL" in line for line in unexpected(serve))
+
+        os.killpg(again.pid, signal.SIGINT)
+        assert await again.ended() == 0
+        assert not await healthy(again.address)
+        assert all("was sent SIGKILL" in line for line in unexpected(again))
 
 
 async def test_a_start_that_is_interrupted_tells_the_password_that_it_made(folder: Path) -> None:
@@ -114,6 +108,24 @@ async def test_a_start_that_is_interrupted_tells_the_password_that_it_made(folde
         os.kill(serve.pid, signal.SIGTERM)
         assert await serve.ended() == 128 + signal.SIGTERM
         assert await serve.line(r"Sign in as demo with password \S+")
+
+
+@pytest.mark.parametrize("name", ["INT", "TERM"])
+def test_it_ends_with_its_children_when_told(name: str) -> None:
+    child = Child("Something", ["sh", "-c", f"kill -{name} $PPID; exec sleep 600"])
+    assert Supervisor([child]).run() == 0
+    assert child.process is not None
+    assert child.process.returncode == -signal.SIGTERM
+
+
+def test_a_child_that_ends_is_started_again_and_its_follower_waits(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    mark = tmp_path / "mark"
+    first = Child("The first", ["sh", "-c", f"test -e {mark} && exec sleep 600; touch {mark}; exit 7"])
+    second = Child("The second", ["sh", "-c", "kill -TERM $PPID; exec sleep 600"], after=mark.exists)
+    assert Supervisor([first, second]).run() == 0
+    assert "The first ended with exit code 7; starting it again in 0.5 s.\n" in capfd.readouterr().err
 
 
 def test_the_end_of_an_engine_ends_the_children() -> None:
