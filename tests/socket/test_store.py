@@ -135,10 +135,11 @@ async def test_killed_back_ends_lose_nothing_acknowledged(store: Store, site: Si
         nonlocal killed
         acknowledged.add((await insist(store, draft(room, user, f"c{n}"))).message)
         if len(acknowledged) % 5 == 0:  # others are on their way
-            killed += await store.pool.fetchval(
+            count = await store.pool.fetchval(
                 """SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
                    WHERE application_name = 'chatserver append' AND datname = current_database()"""
             )
+            killed += count  # not in one line with the await: another sender's count would be lost
 
     await asyncio.gather(*(send(user, n) for user in users for n in range(30)))
     assert killed > 0
