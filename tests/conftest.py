@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -92,14 +93,21 @@ def template_database(engines: Engines) -> str:
 _numbers = itertools.count(1)
 
 
+@contextmanager
+def fresh_database(engines: Engines, template: str) -> Iterator[str]:
+    """The URL of a migrated, empty database, which is gone afterwards."""
+    name = f"chat_{next(_numbers)}"
+    with psycopg.connect(engines.database_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+        yield sibling(engines.database_url, name)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture
 def database_url(engines: Engines, template_database: str) -> Iterator[str]:
     """A fresh, migrated database, gone after the test."""
-    name = f"chat_{next(_numbers)}"
-    with psycopg.connect(engines.database_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template_database} STRATEGY FILE_COPY")
-        yield sibling(engines.database_url, name)
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with fresh_database(engines, template_database) as url:
+        yield url
 
 
 @pytest.fixture

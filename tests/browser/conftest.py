@@ -17,7 +17,7 @@ from playwright.async_api import Browser, Page, async_playwright
 
 from chatserver.providers.scripted import ScriptedServer
 from chatserver.serving.embedded import Engines
-from tests.conftest import sibling
+from tests.conftest import fresh_database
 from tests.server import ROOT, Server
 
 ANSWER = "A room is where people and the assistant talk. [1] " * 6
@@ -66,24 +66,27 @@ async def browser() -> AsyncIterator[Browser]:
 async def servers(
     engines: Engines, template_database: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[tuple[Server, Server]]:
-    with psycopg.connect(engines.database_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE chat_browser TEMPLATE {template_database} STRATEGY FILE_COPY")
-    environ = {
-        "DATABASE_URL": sibling(engines.database_url, "chat_browser"),
-        "REDIS_URL": f"{engines.redis_url}?db=0",
-        "DATA_DIR": str(tmp_path_factory.mktemp("browser")),
-        "DEMO_PASSWORD": PASSWORD,
-    }
-    subprocess.run(
-        [sys.executable, "manage.py", "demo"], cwd=ROOT, env=os.environ | environ, check=True, stdout=subprocess.DEVNULL
-    )
-    async with ScriptedServer(text=ANSWER, first_token=0.05, rate=20) as upstream:
-        environ |= {"LLM_BASE_URL": upstream.base_url, "LLM_MODEL": "scripted"}
-        async with Server(environ) as one, Server(environ) as two:
-            with psycopg.connect(environ["DATABASE_URL"], autocommit=True) as connection:
-                # As `manage.py serve` does for its port.
-                connection.execute("UPDATE sites_site SET origins = %s", [[one.http, two.http]])
-            yield one, two
+    with fresh_database(engines, template_database) as url:
+        environ = {
+            "DATABASE_URL": url,
+            "REDIS_URL": f"{engines.redis_url}?db=0",
+            "DATA_DIR": str(tmp_path_factory.mktemp("browser")),
+            "DEMO_PASSWORD": PASSWORD,
+        }
+        subprocess.run(
+            [sys.executable, "manage.py", "demo"],
+            cwd=ROOT,
+            env=os.environ | environ,
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+        async with ScriptedServer(text=ANSWER, first_token=0.05, rate=20) as upstream:
+            environ |= {"LLM_BASE_URL": upstream.base_url, "LLM_MODEL": "scripted"}
+            async with Server(environ) as one, Server(environ) as two:
+                with psycopg.connect(url, autocommit=True) as connection:
+                    # As `manage.py serve` does for its port.
+                    connection.execute("UPDATE sites_site SET origins = %s", [[one.http, two.http]])
+                yield one, two
 
 
 @pytest_asyncio.fixture(loop_scope="session")

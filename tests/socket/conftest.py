@@ -4,17 +4,17 @@ all tests of the HTTP API."""
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import django
-import psycopg
 import pytest
 import pytest_asyncio
 from pytest_django import DjangoDbBlocker
 
 from chatserver.serving.embedded import Engines
 from tests.api import Api, open_api
-from tests.conftest import sibling
+from tests.conftest import fresh_database
 
 
 @pytest.hookimpl(trylast=True)
@@ -22,29 +22,33 @@ def pytest_configure() -> None:
     django.setup()  # before test modules import models, and after the settings are made
 
 
-@pytest.fixture
-def orm(database_url: str, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Django's ORM on a fresh database, in every thread; rows are really committed."""
+@contextmanager
+def orm_on(database_url: str, blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Django's ORM on this database, in every thread; rows are really committed."""
     from django.db import connections
 
     settings = connections.settings["default"]
     before, settings["NAME"] = settings["NAME"], urlsplit(database_url).path.lstrip("/")
     connections["default"].close()
     try:
-        with django_db_blocker.unblock():
+        with blocker.unblock():
             yield
     finally:
         connections["default"].close()
         settings["NAME"] = before
 
 
+@pytest.fixture
+def orm(database_url: str, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Django's ORM on a fresh database."""
+    with orm_on(database_url, django_db_blocker):
+        yield
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def api(engines: Engines, template_database: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Api]:
     """For modules with `pytestmark = pytest.mark.asyncio(loop_scope="session")`. Tests share it, so each makes its
     own users and rooms."""
-    with psycopg.connect(engines.database_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE chat_api TEMPLATE {template_database} STRATEGY FILE_COPY")
-        folder = tmp_path_factory.mktemp("api")
-        async with open_api(sibling(engines.database_url, "chat_api"), f"{engines.redis_url}?db=0", folder) as api:
+    with fresh_database(engines, template_database) as url:
+        async with open_api(url, f"{engines.redis_url}?db=0", tmp_path_factory.mktemp("api")) as api:
             yield api
-        connection.execute("DROP DATABASE chat_api WITH (FORCE)")

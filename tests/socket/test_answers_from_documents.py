@@ -6,9 +6,11 @@ import asyncio
 import hashlib
 import io
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pytest_django import DjangoDbBlocker
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import getSampleStyleSheet
 from reportlab.platypus import PageBreak, Paragraph, SimpleDocTemplate
@@ -23,7 +25,10 @@ from chatserver.providers.replies import nothing_found
 from chatserver.rag.pipeline import Pipeline
 from chatserver.rag.retrieve import Retriever
 from chatserver.rag.types import Done, Part, Question, Sources, Turn
+from chatserver.serving.embedded import Engines
 from chatserver.sites.models import Site
+from tests.conftest import fresh_database
+from tests.socket.conftest import orm_on
 
 LIBRARY = """\
 # 青石镇图书馆
@@ -91,10 +96,20 @@ def pdf(pages: list[list[str]]) -> bytes:
     return buffer.getvalue()
 
 
-@pytest.fixture
-def town(orm: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Town:
-    """All files brought in as `manage.py ingest` does it."""
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(extractive, "PAUSE_SECONDS", 0)
+
+
+@pytest.fixture(scope="module")
+def town(
+    engines: Engines,
+    template_database: str,
+    django_db_blocker: DjangoDbBlocker,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Town]:
+    """All files brought in as `manage.py ingest` does it."""
+    folder = tmp_path_factory.mktemp("town")
     files: list[tuple[str, bytes, str]] = [
         ("library.md", LIBRARY.encode(), "text/markdown"),
         ("museum.md", MUSEUM.encode(), "text/markdown"),
@@ -103,17 +118,18 @@ def town(orm: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Town:
         ("camping.html", PRICES.encode(), "text/html"),
         ("lighthouse.pdf", pdf(LIGHTHOUSE), "application/pdf"),
     ]
-    collection = records.the_collection(Site.objects.create(key="town", name="Town"))
-    uri = str(tmp_path / "index")
-    names: dict[str, str] = {}
-    with Ingester(LanceIndex(uri)) as ingester:
-        for name, data, media_type in files:
-            path = tmp_path / name
-            path.write_bytes(data)
-            document = register(collection, path, data, media_type)
-            assert ingester.process(str(document.pk)) == "ready"
-            names[str(document.pk)] = name
-    return Town(uri, collection, names)
+    with fresh_database(engines, template_database) as url, orm_on(url, django_db_blocker):
+        collection = records.the_collection(Site.objects.create(key="town", name="Town"))
+        uri = str(folder / "index")
+        names: dict[str, str] = {}
+        with Ingester(LanceIndex(uri)) as ingester:
+            for name, data, media_type in files:
+                path = folder / name
+                path.write_bytes(data)
+                document = register(collection, path, data, media_type)
+                assert ingester.process(str(document.pk)) == "ready"
+                names[str(document.pk)] = name
+        yield Town(uri, collection, names)
 
 
 def register(collection: Collection, path: Path, data: bytes, media_type: str) -> Document:
