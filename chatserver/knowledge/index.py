@@ -20,6 +20,9 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
+from msgspec.structs import replace
+
 from chatserver.errors import Unavailable
 from chatserver.providers.base import Embedder
 from chatserver.rag.split import indexed_text
@@ -30,7 +33,7 @@ __all__ = ["CHUNKS", "LanceIndex", "load_library"]
 
 log = logging.getLogger(__name__)
 
-CHUNKS = "chunks_1"
+CHUNKS = "chunks_2"
 """The table of chunks. The number goes up when its columns or `terms` change; the old table is then not read."""
 QUERY_TERMS = 256
 """A longer question is searched by its first terms."""
@@ -75,11 +78,11 @@ class LanceIndex:
 
         async def search(table: Any) -> _Rows:
             match = _lancedb("query").MatchQuery(" ".join(words), "lex")
-            found = table.query().nearest_to_text(match).where(allowed).select([*_PASSAGE, "_score"])
+            found = table.query().nearest_to_text(match).where(allowed).select(["passage", "_score"])
             return await found.limit(min(k, RESULTS)).to_list()  # type: ignore[no-any-return]
 
         rows = await self._read(CHUNKS, search, _NOTHING)
-        passages = [_passage(row, lexical=row["_score"]) for row in rows]
+        passages = [replace(_decode(row["passage"]), lexical=row["_score"]) for row in rows]
         return sorted(passages, key=lambda passage: -(passage.lexical or 0.0))
 
     async def dense(self, vector: Sequence[float], collections: Sequence[str], k: int) -> list[Passage]:
@@ -99,9 +102,10 @@ class LanceIndex:
         those = f"{_among('chunk', cosines)} AND {allowed}"
 
         async def chunks(table: Any) -> _Rows:
-            return await table.query().where(those).select(_PASSAGE).limit(RESULTS).to_list()  # type: ignore[no-any-return]
+            return await table.query().where(those).select(["passage"]).limit(RESULTS).to_list()  # type: ignore[no-any-return]
 
-        passages = [_passage(row, dense=cosines[row["chunk"]]) for row in await self._read(CHUNKS, chunks, _NOTHING)]
+        found = [_decode(row["passage"]) for row in await self._read(CHUNKS, chunks, _NOTHING)]
+        passages = [replace(passage, dense=cosines[passage.chunk]) for passage in found]
         return sorted(passages, key=lambda passage: -(passage.dense or 0.0))
 
     # --- writes ------------------------------------------------------------------------------------------------------
@@ -279,16 +283,15 @@ class LanceIndex:
 
 # --- rows ------------------------------------------------------------------------------------------------------------
 
-_PASSAGE = [
-    "chunk", "document", "collection", "title", "text", "ordinal", "heading", "page", "url", "start", "end",
-]  # fmt: skip
-_NUMBERS = ("ordinal", "page", "start", "end")
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Passage).decode
 
 
 def _chunks_schema() -> Any:
+    """What is filtered by, what is searched, and the passage as one value: a search reads each column on its own."""
     arrow = _arrow()
-    kinds = [(name, arrow.int64() if name in _NUMBERS else arrow.utf8()) for name in _PASSAGE]
-    return arrow.schema([*kinds, ("lex", arrow.utf8())])
+    ids = [(column, arrow.utf8()) for column in ("chunk", "document", "collection")]
+    return arrow.schema([*ids, ("passage", arrow.binary()), ("lex", arrow.utf8())])
 
 
 def _vectors_schema(dimensions: int) -> Any:
@@ -298,13 +301,14 @@ def _vectors_schema(dimensions: int) -> Any:
 
 
 def _rows(passages: Sequence[Passage]) -> Any:
-    columns: dict[str, list[Any]] = {name: [getattr(passage, name) for passage in passages] for name in _PASSAGE}
-    columns["lex"] = [" ".join(terms(indexed_text(p.title, p.heading, p.text))) for p in passages]
+    columns: dict[str, list[Any]] = {
+        "chunk": [passage.chunk for passage in passages],
+        "document": [passage.document for passage in passages],
+        "collection": [passage.collection for passage in passages],
+        "passage": [_encode(passage) for passage in passages],
+        "lex": [" ".join(terms(indexed_text(p.title, p.heading, p.text))) for p in passages],
+    }
     return _arrow().table(columns, schema=_chunks_schema())
-
-
-def _passage(row: dict[str, Any], *, lexical: float | None = None, dense: float | None = None) -> Passage:
-    return Passage(**{name: row[name] for name in _PASSAGE}, lexical=lexical, dense=dense)
 
 
 def _merge(table: Any, old: str) -> Any:
