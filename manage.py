@@ -6,7 +6,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 from chatserver.config import config
@@ -52,18 +53,19 @@ def _terminated(number: int, frame: object) -> NoReturn:
     sys.exit(128 + number)
 
 
-def _engines(arguments: list[str]) -> AbstractContextManager[object]:
+@contextmanager
+def _engines(arguments: list[str]) -> Iterator[None]:
     """PostgreSQL and Redis for the command, and for what it starts: those of the settings, or private ones."""
     settings = config()
     if not arguments or arguments[0] in WITHOUT_ENGINES or {"-h", "--help"} & set(arguments):
-        return nullcontext()
+        yield
+        return
     from chatserver.serving.embedded import Engines
 
-    engines = Engines(settings.data, settings.database_url, settings.redis_url)
-    engines.__enter__()
-    os.environ["DATABASE_URL"], os.environ["REDIS_URL"] = engines.database_url, engines.redis_url
-    config.cache_clear()
-    return engines
+    with Engines(settings.data, settings.database_url, settings.redis_url) as engines:
+        os.environ["DATABASE_URL"], os.environ["REDIS_URL"] = engines.database_url, engines.redis_url
+        config.cache_clear()
+        yield
 
 
 def _complain(line: str, code: int) -> int:
