@@ -59,6 +59,13 @@ class Chat:
         """Break the connection without a word, as a train in a tunnel does."""
         self._socket.transport.abort()
 
+    def stop_reading(self) -> None:
+        """Leave what comes in the kernel's buffers, as a phone in a pocket does."""
+        self._socket.transport.pause_reading()
+
+    def go_on_reading(self) -> None:
+        self._socket.transport.resume_reading()
+
     async def hello(self, *rooms: str) -> Frame:
         """Say hello, resume `rooms` from where the model is, and wait for `ready`."""
         resume = [self.model.resume(room) for room in rooms]

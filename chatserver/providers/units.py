@@ -78,7 +78,8 @@ def _parts(text: str) -> Iterator[tuple[Kind, str, str]]:
     at = 0
     if len(fences) % 2 and not text[fences[-1].end() :].strip() and not fences[-1]["language"]:
         # An end without a beginning: the excerpt begins within code.
-        yield "code", textwrap.dedent(text[: fences[0].start()]).strip("\n"), ""
+        if text[: fences[0].start()].strip():
+            yield "code", textwrap.dedent(text[: fences[0].start()]).strip("\n"), ""
         at, fences = fences[0].end(), fences[1:]
     while fences:
         opens = fences.pop(0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chatserver.providers.units import Unit, units
@@ -95,5 +95,6 @@ def test_a_long_item_is_sentences() -> None:
 
 
 @given(st.text(alphabet="ab.|`~ \n-#：。1", max_size=200))
+@example("```")
 def test_no_text_is_too_strange(text: str) -> None:
     assert all(unit.text.strip() for unit in units(text, "a", "b"))
