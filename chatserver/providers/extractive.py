@@ -106,9 +106,7 @@ def _plain(sentence: str) -> str:
     The document's own reference marks would be taken for our citations and go; an index in a line of code (`argv[1]`)
     and a mark that stands for itself ("in the form of [1] and") are put into backticks instead.
     """
-    sentence = _FENCE.sub("", _BEGINNING.sub("", sentence, count=1) if _BEGINNING.match(sentence) else sentence)
-    if sentence.count("`") % 2:
-        sentence = sentence.replace("`", "")
+    sentence = _unfenced(_BEGINNING.sub("", sentence, count=1) if _BEGINNING.match(sentence) else sentence)
     code = _CODE.search(sentence) is not None
 
     def unmarked(mark: re.Match[str]) -> str:
@@ -122,7 +120,17 @@ def _plain(sentence: str) -> str:
 
     # Every second part is in backticks already.
     parts = [part if n % 2 else _MARK.sub(unmarked, part) for n, part in enumerate(_SPAN.split(sentence))]
-    return " ".join("".join(parts).split()).rstrip("\\ ")
+    return " ".join(_unfenced("".join(parts)).split()).rstrip("\\ ")
+
+
+def _unfenced(sentence: str) -> str:
+    """Without fences and without a backtick that has no partner; what is left may make a new one, so more than once."""
+    while True:
+        cut = _FENCE.sub("", sentence)
+        cut = cut.replace("`", "") if cut.count("`") % 2 else cut
+        if cut == sentence:
+            return sentence
+        sentence = cut
 
 
 def _pieces(text: str) -> Iterator[str]:
