@@ -28,7 +28,8 @@ _MARK = re.compile(
     r"(?P<word>[A-Za-z_]\w*)?(?P<gap>\s*)(?P<mark>[\[【［]\s*\d{1,3}(?:\s*[,–-]\s*\d{1,3})*\s*[\]】］])(?!\()(?=(?P<next>\s*\w)?)"
 )
 _BEGINNING = re.compile(r"(?:[-*+•>]\s+|#{1,6}\s+|\(?\d{1,3}[.)]\s+|[|]\s*)+")
-_FENCE = re.compile(r"`{3,}\w*|`{2}|~{3,}")
+_FENCE = re.compile(r"`{3,}\w*|`{2}|~{3,}|\\+(?=`)")
+"""Fences, and what would take a backtick its meaning."""
 _TICKS = re.compile(r"`{3,}")
 _WIDE_END = re.compile(rf"[{_WIDE}]$")
 _LISTED = frozenset({"item", "row"})

@@ -101,6 +101,7 @@ async def test_a_documents_own_marks_are_no_citations(sentence: str, plain: str)
 @given(sentence=st.text(alphabet="tower 1[]`\\~【】(|#-.\n", max_size=60))
 @example(sentence="~`~~")
 @example(sentence="~[1]~~")
+@example(sentence="\\`1`")
 @settings(max_examples=200, deadline=None)
 def test_no_sentence_swallows_or_forges_a_citation(sentence: str) -> None:
     text = asyncio.run(said(prompt("Which tower?", f"{sentence} tower of Marlow")))
