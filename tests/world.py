@@ -72,6 +72,7 @@ class Room:
         message = Message(
             id=f"{self.name}-{rev}", seq=rev, rev=rev, author=author, text=text, status=status, created="2026-01-01"
         )
+        message.attempt = int(author is ASSISTANT)
         self.messages[message.id] = message
         return self._event(message)
 
@@ -89,9 +90,8 @@ class Room:
         return self._change(answer, text=job.text, status=status, attempt=job.attempt)
 
     def retry(self, answer: str) -> MessageEvent:
-        job = self.jobs[answer]
-        self.jobs[answer] = Job(attempt=job.attempt + 1)
-        return self._change(answer, text="", status="pending")
+        job = self.jobs[answer] = Job(attempt=self.jobs[answer].attempt + 1)
+        return self._change(answer, text="", status="pending", attempt=job.attempt)
 
     def supersede(self, answer: str) -> None:
         self.jobs[answer] = Job(attempt=self.jobs[answer].attempt + 1)

@@ -416,8 +416,8 @@ class Hub:
             if not isinstance(out.event, MessageEvent | AnswerStage):
                 members_changed = True
             for sock in tuple(served.sockets):
-                for answer in out.over:
-                    sock.outbox.forget(answer)
+                for answer, attempt in out.over:
+                    sock.outbox.forget(answer, attempt)
                 sock.offer(out.data)
         for answer, attempt in effects.ended:
             self._writers.ended(answer, attempt)

@@ -101,7 +101,7 @@ class Outbox:
                 MERGED.add()
                 self.unsent += slot.extend(delta)
                 return
-            self.forget(delta.message)
+            self._drop(slot)
         if self.unsent <= SOFT_BYTES:
             self._push(data, len(data), now)
             return
@@ -116,17 +116,16 @@ class Outbox:
         self._push(data, len(data), now)
         return True
 
-    def forget(self, answer: str) -> None:
-        """Delete the slot of `answer`: its attempt ended, a new one began, or a snapshot follows."""
-        slot = self._slots.pop(answer, None)
-        if slot is not None:
-            self._queue.remove(slot)
-            self.unsent -= slot.cost
+    def forget(self, answer: str, attempt: int) -> None:
+        """Delete what waits of `answer` up to `attempt`: that ended, a later one began, or a snapshot follows."""
+        slot = self._slots.get(answer)
+        if slot is not None and slot.attempt <= attempt:
+            self._drop(slot)
 
     def forget_room(self, room: str) -> None:
         """Delete all slots of `room`: nothing of it may follow, or a snapshot of it does."""
-        for answer in [answer for answer, slot in self._slots.items() if slot.room == room]:
-            self.forget(answer)
+        for slot in [slot for slot in self._slots.values() if slot.room == room]:
+            self._drop(slot)
 
     def pull(self, now: float) -> bytes | None:
         """The next frame, or None. A frame of one object is the very bytes that were offered."""
@@ -160,6 +159,11 @@ class Outbox:
     def slow(self, now: float) -> bool:
         """Whether the socket is to be closed as too slow: too much waits, or nothing left for `STALL_SECONDS`."""
         return self.full or (bool(self._queue) and now - self._since > STALL_SECONDS)
+
+    def _drop(self, slot: _Slot) -> None:
+        del self._slots[slot.message]
+        self._queue.remove(slot)
+        self.unsent -= slot.cost
 
     def _push(self, item: bytes | _Slot, size: int, now: float) -> None:
         if not self._queue:

@@ -164,7 +164,7 @@ class Replica:
             self.live[pending.message] = live
             if not live.n:
                 self._want(pending.message, now, effects)
-        effects.ended += [(answer, live.attempt) for answer, live in known.items() if answer not in self.live]
+        effects.ended += [(answer, self._ended_attempt(answer)) for answer in known if answer not in self.live]
         if again:
             effects.send += self._reset(None)
         self._settle(now, effects, asked_at=asked_at)
@@ -219,8 +219,10 @@ class Replica:
         raised: list[str] = []
         pending = {item.message: item.attempt for item in state.pending}
         for answer in [answer for answer, live in self.live.items() if live.rev <= state.rev and answer not in pending]:
-            # It is over in the truth; its last message, if it is newer than we knew, was among the rows.
-            self._end(answer, self.live.pop(answer).attempt, effects)
+            # It is over in the truth; its last message, if it is newer than we knew, was among the rows. A later
+            # attempt than that began after the truth was asked.
+            if not 0 < self._ended_attempt(answer) < self.live[answer].attempt:
+                self._end(answer, self.live.pop(answer).attempt, effects)
         for answer, attempt in pending.items():
             if self._ended.get(answer, 0) >= attempt:
                 continue
@@ -319,8 +321,8 @@ class Replica:
                     self.members.pop(user, None)
                 effects.send.append(Out(event, data))
 
-    def _store(self, message: Message, effects: Effects) -> tuple[str, ...]:
-        """Keep the latest form; returns the answers whose pending deltas are now void."""
+    def _store(self, message: Message, effects: Effects) -> tuple[tuple[str, int], ...]:
+        """Keep the latest form; returns whose pending deltas are now void, as in `Out.over`."""
         live = self.live.get(message.id)
         if self.shelf.has(message.id, message.rev) or (live is not None and message.rev < live.rev):
             return ()
@@ -330,14 +332,19 @@ class Replica:
             if live is None or live.raise_to(attempt):
                 self.live[message.id] = live or Live(message.id, attempt)
                 self.live[message.id].rev = message.rev
-                return (message.id,)
+                return ((message.id, attempt - 1),)
             live.rev = message.rev
             return ()
         if live is None and message.author.kind != "assistant":
             return ()
-        self.live.pop(message.id, None)
-        self._end(message.id, max(message.attempt, live.attempt if live else 0), effects)
-        return (message.id,)
+        if live is not None and live.attempt <= message.attempt:  # else its retry comes later than its first deltas
+            del self.live[message.id]
+        self._end(message.id, message.attempt, effects)
+        return ((message.id, message.attempt),)
+
+    def _ended_attempt(self, answer: str) -> int:
+        """The latest attempt that is known to be over; 0: none."""
+        return max(self._ended.get(answer, 0), self.shelf.ended(answer))
 
     def _end(self, answer: str, attempt: int, effects: Effects) -> None:
         self._ended[answer] = max(attempt, self._ended.pop(answer, 0))
@@ -372,7 +379,7 @@ class Replica:
     def _transient(
         self, event: Transient, data: bytes, now: float, effects: Effects, since: float | None = None
     ) -> None:
-        if self._ended.get(event.message, 0) >= event.attempt or self.shelf.ended(event.message, event.attempt):
+        if self._ended_attempt(event.message) >= event.attempt:
             return
         live = self.live.get(event.message)
         if live is None:
@@ -383,7 +390,7 @@ class Replica:
         if event.attempt < live.attempt:
             return
         raised = live.raise_to(event.attempt)
-        over = (event.message,) if raised else ()
+        over = ((event.message, event.attempt - 1),) if raised else ()
         if isinstance(event, AnswerStage):
             self._cache.clear()
             live.stage = event.stage

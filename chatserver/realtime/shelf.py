@@ -81,10 +81,10 @@ class Shelf:
         held = self.rows.get(message)
         return held is not None and held.rev >= rev
 
-    def ended(self, answer: str, attempt: int) -> bool:
-        """Whether the held form of `answer` is the end of `attempt` or a later state."""
+    def ended(self, answer: str) -> int:
+        """The latest attempt whose end the held form of `answer` tells of; 0: none."""
         held = self.rows.get(answer)
-        return held is not None and (attempt < held.attempt or (not held.pending and attempt == held.attempt))
+        return 0 if held is None else held.attempt - held.pending
 
     def reach(self, rev: int) -> None:
         """All rows above `rev` are about to be put."""

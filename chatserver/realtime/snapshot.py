@@ -39,12 +39,13 @@ encode = msgspec.json.Encoder().encode
 class Out:
     """One object for the sockets of a room: `data` is its encoding.
 
-    `over`: answers whose pending deltas are void from here on (ended, begun anew, or contained in `event`).
+    `over`: (answer, attempt) whose pending deltas, up to that attempt, are void from here on: ended, begun anew, or
+    contained in `event`.
     """
 
     event: MessageEvent | RoomUpdated | RoomChanges | AnswerDelta | AnswerStage
     data: bytes
-    over: tuple[str, ...] = ()
+    over: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ def _split_answers(content: Content) -> tuple[list[LiveAnswer], list[Out]]:
             continue
         budget += len(encode(answer))
         stage, delta = as_events(content.room, answer)
-        later.append(Out(stage, encode(stage), (answer.message,)))
+        later.append(Out(stage, encode(stage), ((answer.message, answer.attempt),)))
         if delta:
             later.append(Out(delta, encode(delta)))
     return fitting, later
@@ -132,5 +133,6 @@ def _split_answers(content: Content) -> tuple[list[LiveAnswer], list[Out]]:
 def _out(changes: RoomChanges, rows: Sequence[Row]) -> Out:
     # The rows are JSON already: an encoded message is never decoded to be encoded again.
     changes.messages = cast("list[Message]", [msgspec.Raw(row.raw) for row in rows])
-    over = [row.id for row in rows if row.answer] + [answer.message for answer in changes.answers]
+    over = [(row.id, row.attempt - row.pending) for row in rows if row.answer]
+    over += [(answer.message, answer.attempt) for answer in changes.answers]
     return Out(changes, encode(changes), tuple(over))

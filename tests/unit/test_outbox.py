@@ -99,7 +99,7 @@ def test_what_is_of_the_moment_is_dropped_when_a_socket_lags() -> None:
     assert drain(outbox) == [b"typing", b"x" * SOFT_BYTES]
 
 
-@pytest.mark.parametrize("forget", [lambda box: box.forget("a"), lambda box: box.forget_room("r")])
+@pytest.mark.parametrize("forget", [lambda box: box.forget("a", 1), lambda box: box.forget_room("r")])
 def test_a_forgotten_answer_leaves_nothing(forget: object) -> None:
     outbox = lagging()
     before = outbox.unsent
@@ -107,6 +107,13 @@ def test_a_forgotten_answer_leaves_nothing(forget: object) -> None:
     forget(outbox)  # type: ignore[operator]
     assert outbox.unsent == before
     assert deltas(drain(outbox)) == []
+
+
+def test_what_a_later_attempt_wrote_is_not_forgotten_with_the_earlier() -> None:
+    outbox = lagging()
+    offer(outbox, delta(1, "new", attempt=2))
+    outbox.forget("a", 1)
+    assert [found.text for found in deltas(drain(outbox))] == ["new"]
 
 
 def test_an_answer_larger_than_an_object_leaves_in_several() -> None:

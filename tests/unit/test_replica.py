@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -73,8 +74,8 @@ class Simulation:
                 if isinstance(out.event, AnswerDelta):
                     client.outbox.offer_delta(out.event, out.data, self.now)
                 else:
-                    for answer in out.over:
-                        client.outbox.forget(answer)
+                    for answer, attempt in out.over:
+                        client.outbox.forget(answer, attempt)
                     client.outbox.offer(out.data, self.now)
         self.wanted += effects.want
         if self.replica.stale:
@@ -157,7 +158,7 @@ class Simulation:
             assert set(known.live) <= set(self.room.living())
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_every_client_ends_with_the_truth(data: st.DataObject) -> None:
     simulation = Simulation()
@@ -238,6 +239,29 @@ def prepared(messages: int = 0) -> Simulation:
     for number in range(messages):
         simulation.deliver(simulation.room.say(ANN, f"message {number}"))
     return simulation
+
+
+@pytest.mark.parametrize("healed", [False, True])
+def test_an_end_that_comes_late_leaves_the_next_attempt_alone(healed: bool) -> None:
+    simulation = prepared()
+    room = simulation.room
+    for event in room.ask(ANN, "question"):
+        simulation.deliver(event)
+    (answer,) = room.living()
+    simulation.deliver(room.write(answer, "first"))
+    end = room.settle(answer, "stopped")
+    if healed:
+        simulation.ask()  # the truth says that it ended, before anybody tries again
+    again = room.retry(answer)
+    simulation.deliver(room.write(answer, "sec"))
+    if healed:
+        simulation.answer()
+    else:
+        simulation.deliver(end)
+    simulation.deliver(again)
+    simulation.deliver(room.write(answer, "ond"))
+    live = simulation.replica.live[answer]
+    assert (live.attempt, live.n, live.text) == (2, 2, "second")
 
 
 def test_a_reordered_pair_waits_and_asks_nobody() -> None:
