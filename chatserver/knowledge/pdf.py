@@ -24,6 +24,12 @@ MARGIN_PAGES = 4
 _END = re.compile(r"[.!?。！？:：;；…][\"'”’)）」』]*$")
 _BULLET = re.compile(r"^\s*(?:[•·‣▪◦●○■□–-]\s|\(?\d{1,2}[.)]\s|[（(]?[一二三四五六七八九十]{1,3}[）)、])")
 _DIGITS = re.compile(r"\d+")
+_NO_TITLE = re.compile(
+    r"\W*(?:anonymous|untitled|document|无标题|無標題|未命名|未命名文档)\W*\d*"
+    r"|microsoft \w+ - .*|.*\.(?:docx?|pptx?|indd|tex)",
+    re.IGNORECASE,
+)
+"""What programs write when nobody names the document: its file name says more."""
 
 
 class PdfError(Exception):
@@ -44,6 +50,7 @@ def pdf_blocks(data: bytes, *, chars: int) -> tuple[str, list[Block]]:
         if len(document) > PAGES:
             raise PdfError(f"The PDF has {len(document)} pages; at most {PAGES} are read.")
         title = clean(document.get_metadata_value("Title") or "").strip()
+        title = "" if _NO_TITLE.fullmatch(title) else title
         outline = _outline(document)
         pages = _pages(document, chars)
     except pypdfium2.PdfiumError:

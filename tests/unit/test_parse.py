@@ -43,10 +43,11 @@ def refused(path: Path) -> str:
     return str(caught.value)
 
 
-def pdf(pages: list[list[str]], *, outline: dict[int, str] | None = None, **options: object) -> bytes:
+def pdf(pages: list[list[str]], *, outline: dict[int, str] | None = None, title: str = "", **options: object) -> bytes:
     """Real pages of 12-point lines; `outline` names the first line of a page (from 0)."""
     buffer = io.BytesIO()
     canvas = Canvas(buffer, pagesize=A4, **options)
+    canvas.setTitle(title)
     pdfmetrics.registerFont(UnicodeCIDFont("STSong-Light"))
     for number, lines in enumerate(pages):
         if outline and number in outline:
@@ -235,6 +236,22 @@ def test_the_outline_of_a_pdf_gives_its_headings(write: Write) -> None:
         ("heading", ("Prices",), 3),
         ("text", ("Prices",), 3),
     ]
+
+
+@pytest.mark.parametrize(
+    ("given", "title"),
+    [
+        ("House rules", "House rules"),
+        ("(anonymous)", ""),
+        ("untitled", ""),
+        ("Microsoft Word - rules.doc", ""),
+        ("Document1", ""),
+        ("未命名", ""),
+        ("Untitled dreams", "Untitled dreams"),
+    ],
+)
+def test_a_title_that_nobody_gave_a_pdf_is_none(write: Write, given: str, title: str) -> None:
+    assert read(write("a.pdf", pdf([["Be kind to each other."]], title=given))).title == title
 
 
 def test_recurring_headers_and_footers_are_left_out(write: Write) -> None:
