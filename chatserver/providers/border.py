@@ -6,8 +6,10 @@ Its message is for the people in the room and says nothing of the endpoint; what
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import math
+import ssl
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from time import time
@@ -19,7 +21,7 @@ import msgspec
 from chatserver.errors import ProviderError
 from chatserver.providers.sse import StreamError
 
-__all__ = ["MESSAGES", "Kind", "failure", "failure_of", "provider_errors", "retry_after", "said"]
+__all__ = ["MESSAGES", "Kind", "failure", "failure_of", "provider_errors", "retry_after", "said", "tls"]
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +42,13 @@ MESSAGES: dict[Kind, str] = {
 }
 SAID_CHARS = 300
 RETRY_AFTER_MAX = 86_400.0
+
+
+@functools.cache
+def tls() -> ssl.SSLContext:
+    """For all clients of the process. Reading the certificate authorities takes 50 ms and more: whoever asks endpoints
+    calls this when it is made, before there are sockets, and not with its first request."""
+    return httpx.create_ssl_context()
 
 
 def failure(kind: Kind, detail: str, *, retry_after: float | None = None, model: str = LANGUAGE_MODEL) -> ProviderError:

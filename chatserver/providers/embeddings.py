@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from chatserver.errors import ProviderError
-from chatserver.providers.border import failure, failure_of, provider_errors
+from chatserver.providers.border import failure, failure_of, provider_errors, tls
 from chatserver.providers.embedding_names import is_multilingual, prefix
 from chatserver.providers.onnx import OnnxEmbedder
 
@@ -66,6 +66,7 @@ class OpenAIEmbedder:
         self._key = api_key
         self._retries = retries
         self._client: httpx.AsyncClient | None = None
+        tls()
 
     def __repr__(self) -> str:
         return f"OpenAIEmbedder({self.name!r})"  # never the key
@@ -122,6 +123,7 @@ class OpenAIEmbedder:
     async def _post(self, body: dict[str, Any]) -> bytes:
         if self._client is None:
             self._client = httpx.AsyncClient(
+                verify=tls(),
                 headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
                 timeout=httpx.Timeout(REQUEST_SECONDS, connect=CONNECT_SECONDS),
                 limits=httpx.Limits(max_connections=50, max_keepalive_connections=10),

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from chatserver.errors import ProviderError
 from chatserver.providers.base import Finish, Prompt, Text, Usage
-from chatserver.providers.border import failure, failure_of, provider_errors, said
+from chatserver.providers.border import failure, failure_of, provider_errors, said, tls
 from chatserver.providers.sse import Parser, StreamError
 
 __all__ = ["OpenAIChat"]
@@ -81,22 +81,20 @@ class OpenAIChat:
         self.name = model
         self._url = f"{base_url.rstrip('/')}/chat/completions"
         self._key = api_key
-        self._first, self._between = first_token, between_tokens
+        self._connect, self._first, self._between = connect, first_token, between_tokens
         self._options = {"max_tokens": max_tokens, "temperature": temperature}
         self._retries = retries
         self._asks_usage = True
-        # Made here and not with the first question: reading the certificate authorities takes 50 ms and more.
-        self._client = httpx.AsyncClient(
-            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
-            timeout=httpx.Timeout(None, connect=connect, pool=connect),
-            limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=20),
-        )
+        self._client: httpx.AsyncClient | None = None
+        tls()
 
     def __repr__(self) -> str:
         return f"OpenAIChat({self.name!r})"  # never the key
 
     async def aclose(self) -> None:
-        await self._client.aclose()
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Text | Finish]:
         for attempt in range(self._retries + 1):
@@ -149,6 +147,13 @@ class OpenAIChat:
         raise failure_of(response.status_code, refusal.replace(self._key.encode() or b"\0", b"***"), response.headers)
 
     async def _send(self, body: dict[str, Any], deadline: float) -> httpx.Response:
+        if self._client is None:
+            self._client = httpx.AsyncClient(
+                verify=tls(),
+                headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
+                timeout=httpx.Timeout(None, connect=self._connect, pool=self._connect),
+                limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=20),
+            )
         request = self._client.build_request("POST", self._url, json=body)
         try:
             async with asyncio.timeout_at(deadline):

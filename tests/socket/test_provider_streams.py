@@ -145,13 +145,15 @@ async def test_cancelling_closes_the_connection_at_once(first_token: float) -> N
         await model.aclose()
 
 
-async def test_closing_the_model_closes_its_connections() -> None:
+async def test_closing_the_model_closes_its_connections_and_it_can_be_used_again() -> None:
     async with ScriptedServer(TEXT) as server:
         model = chat(server.base_url)
         assert (await read(model))[0] == TEXT
         assert server.connections == 1
         await model.aclose()
         await server.until(lambda: server.connections == 0)
+        assert (await read(model))[0] == TEXT
+        await model.aclose()
 
 
 @pytest.mark.parametrize("ending", ["rate_limited", "loading", "bad_gateway"])
