@@ -77,8 +77,8 @@ export interface Room {
   readonly rev: number | null;
   /** A gapless stretch of the room up to its end, ascending by `seq`; deleted ones as tombstones. */
   readonly messages: readonly Message[];
-  /** Older messages exist on the server. */
-  readonly older: boolean;
+  /** Every message from this `seq` on is in `messages`; 0: all there are. Else older ones are on the server. */
+  readonly from: number;
   /** `room.history` is under way; then changes of messages not loaded are kept aside in `strays`. */
   readonly loading: boolean;
   readonly strays: readonly Message[];
@@ -103,7 +103,11 @@ export type Connection =
   /** No connection. The next attempt is at `retryAt` (ms of the client's clock). */
   | { readonly status: "offline"; readonly retryAt: number }
   /** No attempt will follow by itself: sign in again (`unauthenticated`), or the server wants no more of us. */
-  | { readonly status: "refused"; readonly code: "unauthenticated" | "forbidden" | "protocol"; readonly message: string };
+  | {
+      readonly status: "refused";
+      readonly code: "unauthenticated" | "forbidden" | "protocol";
+      readonly message: string;
+    };
 
 export interface State {
   readonly connection: Connection;
