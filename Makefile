@@ -1,7 +1,7 @@
 # Every command of the project. `make` alone lists them.
 #
 # Nothing needs to be installed first but git, make, Python 3 and a C compiler (for Redis, where there is none): uv, the
-# right Python, the packages, PostgreSQL and Redis are set up on first use, inside this folder.
+# right Python, the packages, PostgreSQL, Redis and Node.js are set up on first use, inside this folder.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -15,6 +15,11 @@ UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 SYNC := $(UV) sync --frozen --quiet
 PYTHON := .venv/bin/python
 STAMPS := var/stamps
+# Node.js is the one from PyPI, in the virtual environment.
+FRONTEND := cd frontend && PATH="$(CURDIR)/.venv/bin:$$PATH"
+# What the front end is built from; folders too, since a file that goes changes nothing else.
+FRONTEND_SOURCES := $(if $(wildcard frontend/src),$(shell find frontend/src frontend/scripts/build.ts -not -name '*.test.ts*') \
+  frontend/vite.config.ts frontend/package-lock.json)
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 
 .PHONY: help
@@ -22,36 +27,41 @@ help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: install redis ## Run the server (PORT=, HOST=, PROCESSES=, DEMO_PASSWORD= …)
+run: install redis frontend ## Run the server (PORT=, HOST=, PROCESSES=, DEMO_PASSWORD= …)
 	@exec $(PYTHON) manage.py serve
 
 .PHONY: dev
-dev: install redis ## Run one process that reloads when the code changes
+dev: install redis frontend ## Run one process that reloads when the code changes
 	@$(PYTHON) manage.py migrate --verbosity 0 && $(PYTHON) manage.py demo
 	@exec $(PYTHON) manage.py runserver $(or $(HOST),127.0.0.1):$(or $(PORT),8000)
 
 .PHONY: test
-test: $(STAMPS)/all lint check-drift redis browser ## Check and test everything, on real engines
+test: $(STAMPS)/all lint check-drift redis browser frontend ## Check and test everything, on real engines
+	$(FRONTEND) node_modules/.bin/vitest run
 	$(PYTHON) -m pytest
 
 .PHONY: lint
-lint: $(STAMPS)/all ## ruff, mypy strict, the layers of imports
+lint: $(STAMPS)/all $(STAMPS)/node ## ruff, mypy strict, the layers of imports; tsc strict, biome
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 	.venv/bin/lint-imports
+	$(FRONTEND) node_modules/.bin/tsc --noEmit
+	$(FRONTEND) node_modules/.bin/biome check
 
 .PHONY: format
-format: $(STAMPS)/all ## Format the code and repair what ruff can repair
+format: $(STAMPS)/all $(STAMPS)/node ## Format the code and repair what ruff and biome can repair
 	$(PYTHON) -m ruff check --fix .
 	$(PYTHON) -m ruff format .
+	$(FRONTEND) node_modules/.bin/biome check --write
 
 .PHONY: check-drift
-check-drift: $(STAMPS)/all ## Fail when generated files are out of date
+check-drift: $(STAMPS)/all $(STAMPS)/node ## Fail when generated files are out of date
 	@$(UV) lock --check --quiet || { echo 'uv.lock does not fit pyproject.toml: run make requirements.' >&2; exit 1; }
 	@$(UV) export --frozen --quiet --no-header --no-hashes --no-emit-project | diff -u requirements.txt - \
 	  || { echo 'requirements.txt does not fit uv.lock: run make requirements.' >&2; exit 1; }
 	@$(PYTHON) -m chatserver.protocol.schema --check
+	@$(FRONTEND) node scripts/frames.ts --check
 	@$(PYTHON) manage.py makemigrations --check --dry-run --verbosity 0 \
 	  || { echo 'A model changed without a migration: run manage.py makemigrations.' >&2; exit 1; }
 
@@ -61,8 +71,24 @@ requirements: $(UV) ## Lock the dependencies and export requirements.txt
 	$(UV) export --frozen --quiet --no-header --no-hashes --no-emit-project --output-file requirements.txt >/dev/null
 
 .PHONY: schema
-schema: install ## Generate docs/protocol.schema.json and docs/asyncapi.yaml from the frame types
+schema: install $(STAMPS)/node ## Generate docs/protocol.schema.json, docs/asyncapi.yaml and frontend/src/sdk/frames.ts from the frame types
 	$(PYTHON) -m chatserver.protocol.schema
+	$(FRONTEND) node scripts/frames.ts
+
+.PHONY: frontend
+frontend: frontend/dist/manifest.json ## Build the rooms app and the widget into frontend/dist, unless they are up to date
+
+.PHONY: size
+size: frontend ## Print what the widget costs a page; fail above its limits
+	@$(FRONTEND) node scripts/size.ts
+
+.PHONY: archive
+archive: frontend ## Make the release archive in var/: the last commit and the front end built from it
+	@test -z "$$(git status --porcelain -- frontend)" || { echo 'frontend/ has changes that are not committed.' >&2; exit 1; }
+	@set -e; name=chatserver-$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml); \
+	git archive --prefix="$$name/" --output="var/$$name.tar" HEAD; \
+	tar --append --file="var/$$name.tar" --owner=0 --group=0 --mtime=now --transform="s,^,$$name/," frontend/dist; \
+	gzip --force -9 "var/$$name.tar"; echo "var/$$name.tar.gz"
 
 .PHONY: bench
 bench: $(STAMPS)/all redis ## Print the figures of docs/benchmarks.md, measured on this machine
@@ -101,6 +127,20 @@ $(STAMPS)/all: uv.lock pyproject.toml | $(UV) $(STAMPS)
 	@echo 'Installing the packages, with those for tests …'
 	@$(SYNC) --all-groups --extra onnx --compile-bytecode
 	@touch $@ $(STAMPS)/run
+
+# Not `npm ci`: that insists on entries for the binaries of every platform, and registries lack some.
+$(STAMPS)/node: frontend/package-lock.json | $(STAMPS)/run
+	@echo 'Installing what builds the front end …'
+	@$(SYNC) --inexact --group frontend
+	@$(FRONTEND) npm install --no-save --loglevel=error --no-audit --no-fund >/dev/null
+	@touch $@
+
+# Node.js is asked for only here, so that a release archive, which brings the built files, runs without it.
+frontend/dist/manifest.json: $(FRONTEND_SOURCES)
+	@test -d frontend/src || { echo 'frontend/dist is missing, and so are the sources to build it from.' >&2; exit 3; }
+	@$(MAKE) --silent $(STAMPS)/node
+	@echo 'Building the front end …'
+	@$(FRONTEND) node scripts/build.ts
 
 $(STAMPS):
 	@mkdir -p $@

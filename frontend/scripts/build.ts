@@ -1,0 +1,111 @@
+/**
+ * Writes `dist/`, which the server serves:
+ *
+ *   widget.js       the loader: one classic script, at a name that never changes
+ *   assets/         everything else, under names that hold a hash of the content
+ *   manifest.json   how the app's entry and its styles are named; the server's page for /app reads it
+ *   widget.json     the same of the widget, for `size.ts`
+ *
+ * with `.br` and `.gz` beside each text file. The widget is built apart from the app: chunks that both share would
+ * bring the app's part of Preact and of the SDK into other people's pages.
+ */
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { extname, join } from "node:path";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+import { build, type InlineConfig, type Manifest, type Plugin } from "vite";
+
+const root = join(import.meta.dirname, "..");
+const target = join(root, "dist");
+/** Built beside its place and moved there when it is whole, so that a failed build leaves the last one. */
+const fresh = join(root, "node_modules", ".dist");
+
+const TEXT = new Set([".css", ".html", ".js", ".json", ".md", ".svg", ".txt"]);
+
+type Build = NonNullable<InlineConfig["build"]>;
+
+const assets: Build = {
+  outDir: fresh,
+  emptyOutDir: false,
+  target: "es2022",
+  reportCompressedSize: false,
+  // Data URLs in style sheets would need `img-src data:` of the host's content security policy.
+  assetsInlineLimit: 0,
+};
+const names = {
+  entryFileNames: "assets/[name]-[hash].js",
+  chunkFileNames: "assets/[name]-[hash].js",
+  assetFileNames: "assets/[name]-[hash][extname]",
+};
+
+/** Vite's helper would add `<link>` elements to the host's page, which its policy may forbid, and is 1 kB. */
+const noPreloading: Plugin = {
+  name: "no-preloading",
+  enforce: "pre",
+  load: (id) => (id.includes("vite/preload-helper") ? "export const __vitePreload = (load) => load();" : null),
+};
+
+async function run({ rolldownOptions, ...options }: Build, more: Omit<InlineConfig, "build"> = {}): Promise<void> {
+  await build({
+    configFile: join(root, "vite.config.ts"),
+    logLevel: "warn",
+    ...more,
+    build: {
+      ...assets,
+      ...options,
+      rolldownOptions: {
+        ...rolldownOptions,
+        onwarn(warning, warn) {
+          if (warning.code !== "MODULE_LEVEL_DIRECTIVE") warn(warning); // "use client" of a package says nothing here
+        },
+      },
+    },
+  });
+}
+
+/** The name of the file that an entry became. */
+function named(manifest: string, entry: string): string {
+  const found = (JSON.parse(readFileSync(join(fresh, manifest), "utf8")) as Manifest)[entry];
+  if (!found) throw new Error(`${manifest} does not name ${entry}`);
+  return found.file;
+}
+
+function compress(folder: string): void {
+  for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true })) {
+    if (!entry.isFile() || !TEXT.has(extname(entry.name))) continue;
+    const path = join(entry.parentPath, entry.name);
+    const data = readFileSync(path);
+    writeFileSync(`${path}.gz`, gzipSync(data, { level: 9 }));
+    const options = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: data.length };
+    writeFileSync(`${path}.br`, brotliCompressSync(data, { params: options }));
+  }
+}
+
+rmSync(fresh, { recursive: true, force: true });
+await run({
+  manifest: "manifest.json",
+  license: { fileName: "licenses.md" },
+  modulePreload: { polyfill: false },
+  rolldownOptions: { input: { app: join(root, "src/app/main.tsx") }, output: names },
+});
+await run(
+  {
+    manifest: "widget.json",
+    modulePreload: false,
+    rolldownOptions: { input: { widget: join(root, "src/widget/core.tsx") }, output: names },
+  },
+  { plugins: [noPreloading] },
+);
+await run(
+  {
+    modulePreload: false,
+    rolldownOptions: {
+      input: join(root, "src/widget/loader.ts"),
+      // A classic script, that may stand anywhere in the host's page.
+      output: { format: "iife", entryFileNames: "widget.js" },
+    },
+  },
+  { define: { __CORE__: JSON.stringify(`static/${named("widget.json", "src/widget/core.tsx")}`) } },
+);
+compress(fresh);
+rmSync(target, { recursive: true, force: true });
+renameSync(fresh, target);
