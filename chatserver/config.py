@@ -19,9 +19,11 @@ from msgspec import Meta, Struct
 
 from chatserver.errors import ConfigError
 
-__all__ = ["BASE_DIR", "Config", "config", "load", "secret_key"]
+__all__ = ["BASE_DIR", "FRONTEND_DIR", "Config", "config", "load", "secret_key"]
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+FRONTEND_DIR = BASE_DIR / "frontend" / "dist"
+"""What `make frontend` builds; missing until then."""
 
 type _Seconds = Annotated[float, Meta(gt=0, le=3600)]
 type _Count = Annotated[int, Meta(ge=0, le=1_000_000)]
@@ -48,6 +50,8 @@ class Config(Struct, frozen=True, kw_only=True):
     log_level: str = "INFO"
     # people
     demo_password: str = ""
+    demo_port: Annotated[int, Meta(ge=0, le=65535)] = 0
+    demo_url: str = ""
     default_language: str = "en"  # not LANGUAGE: that is the locale of a Unix shell
     access_token_seconds: Annotated[int, Meta(ge=60, le=86_400)] = 900
     refresh_token_days: Annotated[int, Meta(ge=1, le=365)] = 30
@@ -83,6 +87,17 @@ class Config(Struct, frozen=True, kw_only=True):
         return Path(self.data_dir)
 
     @property
+    def public_origin(self) -> str:
+        """Scheme, host and port of `PUBLIC_URL`; empty when that is not set."""
+        parts = urlsplit(self.public_url)
+        return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
+
+    @property
+    def prefix(self) -> str:
+        """The path under which a proxy serves us, without a slash at its end: `/chat` of `https://a.example/chat/`."""
+        return urlsplit(self.public_url).path.rstrip("/")
+
+    @property
     def index(self) -> str:
         """Where LanceDB lives: a folder or an `s3://` URL."""
         return self.index_url or str(self.data / "index")
@@ -101,6 +116,7 @@ _URLS: dict[str, tuple[str, ...]] = {
     "llm_base_url": ("http", "https"),
     "embed_base_url": ("http", "https"),
     "public_url": ("http", "https"),
+    "demo_url": ("http", "https"),
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from chatserver.config import BASE_DIR, config, secret_key
+from chatserver.config import BASE_DIR, FRONTEND_DIR, config, secret_key
 
 _config = config()
 
@@ -14,7 +14,8 @@ SECRET_KEY = secret_key(_config)
 ALLOWED_HOSTS = list(_config.allowed_hosts) or ["localhost", "127.0.0.1", "[::1]"]
 if _config.public_url and (_public := urlsplit(_config.public_url).hostname):
     ALLOWED_HOSTS.append(_public)
-CSRF_TRUSTED_ORIGINS = [*_config.allowed_origins, *([_config.public_url.rstrip("/")] if _config.public_url else [])]
+CSRF_TRUSTED_ORIGINS = [*_config.allowed_origins, *filter(None, [_config.public_origin])]
+FORCE_SCRIPT_NAME = _config.prefix or None
 
 INSTALLED_APPS = [
     "daphne",
@@ -35,7 +36,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "chatserver.api.problems.problems",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "chatserver.api.static.StaticFiles",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -94,7 +95,10 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 STATIC_URL = "static/"
-WHITENOISE_USE_FINDERS = True  # read from the packages when the process starts; there is no collectstatic to forget
+# The built front end, and the packages' own: read when the process starts; there is no collectstatic to forget.
+STATICFILES_DIRS = [folder for folder in (FRONTEND_DIR,) if folder.is_dir()]
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_IMMUTABLE_FILE_TEST = r"/static/assets/"  # their names hold a hash of what is in them
 
 # Behind TLS (PUBLIC_URL begins with https) cookies never travel in the clear.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _config.public_url.startswith("https://")

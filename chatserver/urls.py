@@ -5,12 +5,21 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, path
 
-from chatserver.api import ops
+from chatserver.api import ops, pages
 from chatserver.api.api import api
-from chatserver.api.page import page
+from chatserver.api.demo import demo
+from chatserver.api.loader import earlier_widget, loader
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("", page),
+    path("", pages.start, name="start"),
+    path("app", pages.app_address),
+    path("app/", pages.app, name="app"),
+    path("app/manifest.webmanifest", pages.manifest, name="manifest"),
+    path("app/sw.js", pages.service_worker, name="service-worker"),
+    path("app/<path:route>", pages.app),
+    path("demo", demo, name="demo"),
+    path("widget.js", loader, name="loader"),
+    path("static/assets/widget-<str:digest>.js", earlier_widget),
     path("api/v1/", api.urls),
     path("admin/", admin.site.urls),
     path("healthz", ops.healthz),

@@ -61,7 +61,7 @@ def read(scope: Mapping[str, Any], config: Config) -> Handshake:
     origin = None if given is None else normal(given)
     own = bool(origin) and origin in (
         _request_origin(scope, headers, config),
-        *(normal(allowed) for allowed in (config.public_url, *config.allowed_origins)),
+        *(normal(allowed) for allowed in (config.public_origin, *config.allowed_origins)),
     )
     scheme, _, token = headers.get("authorization", "").partition(" ")
     cookies = parse_cookie(headers.get("cookie", "")) if own else {}

@@ -77,7 +77,7 @@ class Api:
             *(key, SessionStore().encode(said)),
         )
         page = self.client()
-        await page.get("/")
+        await page.get("/app/")
         page.cookies.set("sessionid", key)
         return page
 

@@ -93,7 +93,7 @@ def problems(get_response: _View) -> _View:
         response = await get_response(request)
         if (
             response.status_code < 400
-            or not request.path.startswith("/api/")
+            or not request.path_info.startswith("/api/")
             or "json" in response.get("Content-Type", "")
         ):
             return response

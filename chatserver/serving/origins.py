@@ -14,6 +14,6 @@ def url(host: str, port: int) -> str:
 
 
 def own_origins(settings: Config, host: str, port: int) -> list[str]:
-    """PUBLIC_URL, and the names of this machine for itself."""
-    public = [settings.public_url.rstrip("/")] if settings.public_url else []
+    """PUBLIC_URL's, and the names of this machine for itself."""
+    public = [settings.public_origin] if settings.public_origin else []
     return list(dict.fromkeys([*public, url(host, port), url("localhost", port), url("127.0.0.1", port)]))
