@@ -1,6 +1,103 @@
-/** The widget itself, which the loader imports when the host's page is idle. */
+/** The panel and all behind it: comes when the launcher is used, or when somebody returns. */
 import { render } from "preact";
+import parts from "../ui/parts.css?inline";
+import tokens from "../ui/tokens.css?inline";
+import { Announcer } from "./announcer.ts";
+import { follow } from "./follower.ts";
+import type { Core, Host, Identity } from "./host.ts";
+import { samePerson } from "./identity.ts";
+import { textsFor } from "./labels.ts";
+import { type Here, HereContext } from "./panel/here.ts";
+import { Panel } from "./panel/Panel.tsx";
+import css from "./panel.css?inline";
+import { Sound } from "./sound.ts";
+import { TEXTS } from "./texts.ts";
+import { Visit } from "./visit.ts";
 
-export function mount(host: HTMLElement): void {
-  render(<slot />, host.attachShadow({ mode: "open" }));
+export function mount(host: Host): Core {
+  const announcer = new Announcer();
+  const sound = new Sound(host.local, host.config.site);
+  const t = TEXTS.in(host.locale, textsFor(host.locale, host.moreTexts));
+  const frame = document.createElement("div");
+  frame.className = "frame";
+  host.style(tokens + parts + css);
+  host.shadow.append(frame, announcer.region);
+
+  let identity: Identity | undefined = host.identity;
+  let visit: Visit;
+  let unfollow = () => {};
+  let visits = 0;
+  let open = false;
+  let opened = false;
+  let focus = 0;
+
+  function begin(): void {
+    visits += 1;
+    visit = new Visit(host, identity);
+    const stopFollowing = follow({ host, visit, announcer, sound, t });
+    const stopWatching = visit.client.subscribe(({ connection }) => {
+      // Never let in: nobody can chat here, and the page's developer has to know why.
+      if (connection.status === "refused" && connection.code === "forbidden" && !visit.site) {
+        host.refuse(connection.code, connection.message);
+      }
+    });
+    unfollow = () => {
+      stopFollowing();
+      stopWatching();
+    };
+    visit.client.start();
+  }
+
+  function end(): void {
+    unfollow();
+    visit.end();
+  }
+
+  function show(): void {
+    if (!opened) return; // a badge needs no panel
+    const here: Here = { host, visit, sound, t, say: (text) => announcer.say(text), restart };
+    render(
+      <HereContext.Provider value={here}>
+        <Panel key={visits} open={open} focus={focus} />
+      </HereContext.Provider>,
+      frame,
+    );
+  }
+
+  function restart(): void {
+    end();
+    begin();
+    show();
+  }
+
+  begin();
+  const online = () => visit.client.retryNow();
+  window.addEventListener("online", online);
+  window.addEventListener("pageshow", online);
+
+  return {
+    open(wanted) {
+      open = opened = true;
+      if (wanted) focus += 1;
+      show();
+    },
+    close() {
+      open = false;
+      show();
+    },
+    identify(next) {
+      const same = samePerson(next, identity);
+      identity = next;
+      if (same) visit.identity = next;
+      else restart();
+    },
+    destroy() {
+      window.removeEventListener("online", online);
+      window.removeEventListener("pageshow", online);
+      end();
+      announcer.stop();
+      sound.close();
+      render(null, frame);
+    },
+  };
 }

@@ -4,8 +4,7 @@ export interface Owner {
   readonly element: HTMLElement;
   /** The tag was run once more, as page navigations without a load do. */
   adopt(site: string): void;
-  /** The element came into the document, or was taken out of it. */
-  connected(): void;
+  /** The element was taken out of the document. */
   disconnected(): void;
 }
 
@@ -24,10 +23,8 @@ export function elementClass(): ElementClass {
     static owner: Owner | null = null;
 
     connectedCallback(): void {
-      const { owner } = ChatserverWidget;
-      if (owner?.element === this) owner.connected();
       // A copy, such as from the snapshots in which Turbo keeps pages: it would be an empty shell.
-      else this.remove();
+      if (ChatserverWidget.owner?.element !== this) this.remove();
     }
 
     disconnectedCallback(): void {

@@ -1,4 +1,7 @@
-/** What the loader, which is on every page, and the core, which comes when it is needed, know of each other. */
+/**
+ * What the loader, which is on every page, and the core, which comes when it is needed, know of each other. Pages may hold a
+ * loader for some minutes longer than the server holds its core: changes here must fit the release before.
+ */
 
 import type { KeyValueStore } from "../sdk/platform.ts";
 import type { Config } from "./config.ts";
@@ -41,8 +44,6 @@ export interface Core {
   open(focus: boolean): void;
   close(): void;
   identify(identity: Identity): void;
-  /** The element is back on the page after a navigation took it away: scroll positions are lost by then. */
-  attached(): void;
   destroy(): void;
 }
 
@@ -52,3 +53,5 @@ export interface CoreModule {
 
 /** Where the visitor's token is kept: by its presence the loader knows who has been here before. */
 export const visitorKey = (site: string): string => `chatserver:visitor:${site}`;
+/** The page's own id for who was signed in last; then the visitor's token alone says nothing. */
+export const knownKey = (site: string): string => `chatserver:known:${site}`;

@@ -4,7 +4,7 @@ import type { Config } from "./config.ts";
 import { CoreLoader, whenIdle } from "./core-loader.ts";
 import { elementClass, makeElement, type Owner } from "./element.ts";
 import { Emitter, type EventName, type WidgetEvents } from "./events.ts";
-import { type Core, type Host, type Identity, type MoreTexts, visitorKey } from "./host.ts";
+import { type Core, type Host, type Identity, knownKey, type MoreTexts, visitorKey } from "./host.ts";
 import { direction, fetchTexts, LABELS, pickLocale, textsFor } from "./labels.ts";
 import css from "./launcher.css?inline";
 import { Launcher } from "./launcher.ts";
@@ -52,7 +52,7 @@ export class Widget implements Host, Owner {
     else document.addEventListener("DOMContentLoaded", () => this.#attach(), { once: true });
     const before = this.session.getItem(this.#openKey);
     if (before === "1" || (before === null && this.config.open)) this.#setOpen(true, false);
-    else if (this.local.getItem(visitorKey(this.config.site))) whenIdle(() => void this.#mount());
+    else if (this.#known()) whenIdle(() => void this.#mount());
   }
 
   open(): void {
@@ -108,10 +108,6 @@ export class Widget implements Host, Owner {
     this.#attach();
   }
 
-  connected(): void {
-    this.#core?.attached();
-  }
-
   disconnected(): void {
     // Not at once: whoever took it out may be about to put it elsewhere, or to put a new body in place.
     queueMicrotask(() => this.#attach());
@@ -127,6 +123,12 @@ export class Widget implements Host, Owner {
     this.#core?.destroy();
     this.#core = null;
     this.element.remove();
+  }
+
+  /** Whether this visitor has been here before. One who was signed in then is only known once the page says so again. */
+  #known(): boolean {
+    const { site } = this.config;
+    return this.local.getItem(visitorKey(site)) !== null && this.local.getItem(knownKey(site)) === null;
   }
 
   /** Whether the site wants a widget here. */

@@ -1,0 +1,37 @@
+import { useState } from "preact/hooks";
+import type { Message, Source } from "../../sdk/index.ts";
+import { SourceChips } from "../../ui/Sources.tsx";
+import { fullTime } from "../../ui/time.ts";
+import { AnswerActions } from "./AnswerActions.tsx";
+import { AnswerText } from "./AnswerText.tsx";
+import { useHere, useVisit } from "./here.ts";
+import { SourceCard } from "./SourceCard.tsx";
+import { Dots } from "./Typing.tsx";
+
+/** An answer: being written, or whole with what it cites and what one can do with it. */
+export function AnswerEntry({ message, last }: { message: Message; last: boolean }) {
+  const { t } = useHere();
+  const pending = message.status === "pending";
+  const stage = useVisit(({ room }) => (pending ? (room?.answers[message.id]?.stage ?? "queued") : null));
+  const begun = useVisit(({ room }) => !!room?.answers[message.id]?.piece);
+  const [open, setOpen] = useState<number | null>(null);
+  const sources = pending ? [] : (message.sources ?? []);
+  const shown = sources.find(({ n }) => n === open);
+  const toggle = ({ n }: Pick<Source, "n">) => setOpen(open === n ? null : n);
+  return (
+    <div class="entry answer" aria-busy={pending} title={fullTime(new Date(message.created), t.locale)}>
+      <AnswerText message={message} onCite={(n) => toggle({ n })} />
+      {stage && !begun && (
+        <p class="typing">
+          <Dots />
+          {t(stage)}
+        </p>
+      )}
+      {message.status === "stopped" && <p class="note">{t("stopped")}</p>}
+      {message.status === "failed" && <p class="note failed">{t("failed")}</p>}
+      <SourceChips sources={sources} label={t("sources", { count: sources.length })} open={open} onOpen={toggle} />
+      {shown && <SourceCard source={shown} onClose={() => setOpen(null)} />}
+      {!pending && <AnswerActions message={message} last={last} />}
+    </div>
+  );
+}

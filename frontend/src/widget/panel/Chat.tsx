@@ -1,0 +1,26 @@
+import { useEffect } from "preact/hooks";
+import { useMedia } from "../../ui/hooks.ts";
+import { Composer } from "./Composer.tsx";
+import { useHere, useVisit } from "./here.ts";
+import { Log } from "./Log.tsx";
+import { Status } from "./Status.tsx";
+import { useVisible } from "./visible.ts";
+
+/** One conversation: what was said, the state of the connection, and where to write. */
+export function Chat({ open, focus }: { open: boolean; focus: number }) {
+  const { visit } = useHere();
+  const room = useVisit((visit) => visit.roomId);
+  const visible = useVisible();
+  // A phone's keyboard would cover the greeting.
+  const handheld = useMedia("(pointer: coarse)");
+  useEffect(() => {
+    if (open && visible) visit.client.retryNow();
+  }, [open, visible, visit]);
+  return (
+    <>
+      <Log key={room} read={open && visible} />
+      <Status />
+      <Composer key={`${room}:composer`} focus={handheld ? 0 : focus} />
+    </>
+  );
+}

@@ -1,0 +1,24 @@
+import { useHere, useVisit } from "./here.ts";
+
+/** What the site says first; and, while nothing was asked, what one could ask. */
+export function Greeting({ suggest }: { suggest: boolean }) {
+  const { visit, t } = useHere();
+  const site = useVisit((visit) => visit.site);
+  if (!site) return null;
+  return (
+    <div class="greeting">
+      {site.greeting && <p class="said">{site.greeting}</p>}
+      {suggest && site.suggestions.length > 0 && (
+        <ul class="suggestions" aria-label={t("suggestions")}>
+          {site.suggestions.map((text) => (
+            <li key={text}>
+              <button type="button" class="suggestion" onClick={() => visit.send(text)}>
+                {text}
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,57 @@
+import { useRef } from "preact/hooks";
+import type { Source } from "../../sdk/index.ts";
+import { Close, External } from "../../ui/icons.tsx";
+import { safeHref } from "../../ui/markdown/href.ts";
+import { useHere } from "./here.ts";
+
+/** The passage behind a number: its words, where they stand, and a way to the document. */
+export function SourceCard({ source, onClose }: { source: Source; onClose(): void }) {
+  const { t } = useHere();
+  const card = useRef<HTMLElement>(null);
+  const { n, title, where, quote, url } = source;
+  const href = url ? safeHref(url) : null;
+
+  function close() {
+    const chips = card.current?.parentElement?.querySelector<HTMLElement>('.cs-chip[aria-expanded="true"]');
+    onClose();
+    chips?.focus();
+  }
+
+  return (
+    <article
+      ref={card}
+      class="source"
+      aria-label={title}
+      onKeyDown={(event) => {
+        if (event.key !== "Escape") return;
+        event.preventDefault();
+        close();
+      }}
+    >
+      <header>
+        <span class="cs-chip-n">{n}</span>
+        <div class="source-title">
+          <h3>{title}</h3>
+          {where && <p>{where}</p>}
+        </div>
+        <button
+          type="button"
+          class="cs-icon-button"
+          data-size="sm"
+          aria-label={t("closeSource", { n })}
+          title={t("closeSource", { n })}
+          onClick={close}
+        >
+          <Close />
+        </button>
+      </header>
+      {quote && <blockquote>{quote}</blockquote>}
+      {href && (
+        <a href={href} target="_blank" rel="noopener noreferrer">
+          {t("openSource")}
+          <External />
+        </a>
+      )}
+    </article>
+  );
+}
