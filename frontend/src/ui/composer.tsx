@@ -27,7 +27,7 @@ export interface GrowingTextareaProps {
   label: string;
   placeholder?: string;
   maxLength?: number | undefined;
-  inputRef?: RefObject<HTMLTextAreaElement>;
+  inputRef?: RefObject<HTMLTextAreaElement | null>;
   /** Further attributes, such as those of a combobox. */
   [attribute: `aria-${string}`]: string | boolean | undefined;
 }

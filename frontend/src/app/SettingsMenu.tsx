@@ -1,0 +1,65 @@
+import { Avatar } from "../ui/Avatar.tsx";
+import { Globe, Leave, Moon, Screen, Sun } from "../ui/icons.tsx";
+import type { Locale } from "../ui/texts.ts";
+import { type T, useApp, useMe } from "./context.ts";
+import { Menu, type MenuSection } from "./parts/Menu.tsx";
+import type { Settings, Theme } from "./settings.ts";
+
+/** Each language in its own words: who looks for one may not read the present one. */
+const LANGUAGES: Record<Locale, string> = { en: "English", "zh-CN": "简体中文" };
+const THEMES = {
+  system: ["themeSystem", <Screen />],
+  light: ["themeLight", <Sun />],
+  dark: ["themeDark", <Moon />],
+} as const;
+
+function themes(t: T, settings: Settings): MenuSection {
+  return {
+    title: t("theme"),
+    items: (["system", "light", "dark"] as Theme[]).map((theme) => ({
+      label: t(THEMES[theme][0]),
+      icon: THEMES[theme][1],
+      checked: settings.theme === theme,
+      onSelect: () => settings.setTheme(theme),
+    })),
+  };
+}
+
+function languages(t: T, settings: Settings): MenuSection {
+  return {
+    title: t("language"),
+    items: Object.entries(LANGUAGES).map(([locale, label]) => ({
+      label,
+      checked: settings.locale === locale,
+      onSelect: () => settings.setLocale(locale as Locale),
+    })),
+  };
+}
+
+/** Below the list of rooms: who one is, and what belongs to this browser. */
+export function AccountMenu({ settings, signOut }: { settings: Settings; signOut(): void }) {
+  const { t } = useApp();
+  const me = useMe();
+  const leaving = { items: [{ label: t("signOut"), icon: <Leave />, onSelect: signOut }] };
+  return (
+    <Menu label={t("account")} class="account" sections={[themes(t, settings), languages(t, settings), leaving]}>
+      {me && <Avatar user={me} size="sm" />}
+      <span class="account-name">{me?.name ?? "…"}</span>
+    </Menu>
+  );
+}
+
+/** The same choices before signing in. */
+export function ThemeAndLanguage({ t, settings }: { t: T; settings: Settings }) {
+  return (
+    <div class="sign-in-settings">
+      <Menu label={t("language")} class="cs-button" sections={[languages(t, settings)]}>
+        <Globe />
+        {LANGUAGES[settings.locale]}
+      </Menu>
+      <Menu label={t("theme")} class="cs-icon-button" sections={[themes(t, settings)]}>
+        {THEMES[settings.theme][1]}
+      </Menu>
+    </div>
+  );
+}

@@ -1,0 +1,65 @@
+import { useState } from "preact/hooks";
+import type { Policy, RoomEntry, RoomId } from "../../sdk/index.ts";
+import { useApp } from "../context.ts";
+import { useAction } from "../parts/action.ts";
+import { Dialog } from "../parts/Dialog.tsx";
+import { Problem } from "../parts/Problem.tsx";
+import { PeoplePicker, type Person } from "./PeoplePicker.tsx";
+import { TitleField } from "./TitleField.tsx";
+
+const POLICIES = [
+  ["always", "policyAlways", "policyAlwaysHint"],
+  ["mention", "policyMention", "policyMentionHint"],
+  ["off", "policyOff", "policyOffHint"],
+] as const;
+
+export function CreateRoom({ onClose, onCreated }: { onClose(): void; onCreated(room: RoomId): void }) {
+  const { api, t } = useApp();
+  const [title, setTitle] = useState("");
+  const [policy, setPolicy] = useState<Policy>("always");
+  const [chosen, setChosen] = useState<readonly Person[]>([]);
+  const { run, busy, error } = useAction(async () => {
+    const members = chosen.map(({ id }) => id);
+    const entry = await api.call<RoomEntry>("POST", "rooms", { title: title.trim(), policy, members });
+    onCreated(entry.room);
+  });
+  return (
+    <Dialog
+      title={t("newRoom")}
+      onClose={onClose}
+      onSubmit={run}
+      actions={
+        <>
+          <button type="button" class="cs-button" data-kind="plain" onClick={onClose}>
+            {t("cancel")}
+          </button>
+          <button type="submit" class="cs-button" data-kind="primary" disabled={busy || title.trim() === ""}>
+            {t("create")}
+          </button>
+        </>
+      }
+    >
+      <TitleField value={title} onValue={setTitle} />
+      <fieldset class="choices">
+        <legend>{t("policy")}</legend>
+        {POLICIES.map(([value, label, hint]) => (
+          <label key={value} class="choice">
+            <input
+              type="radio"
+              name="policy"
+              value={value}
+              checked={policy === value}
+              onChange={() => setPolicy(value)}
+            />
+            <span>
+              {t(label)}
+              <small>{t(hint)}</small>
+            </span>
+          </label>
+        ))}
+      </fieldset>
+      <PeoplePicker chosen={chosen} onChosen={setChosen} />
+      <Problem error={error} />
+    </Dialog>
+  );
+}

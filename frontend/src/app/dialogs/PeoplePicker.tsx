@@ -1,0 +1,89 @@
+import { useState } from "preact/hooks";
+import type { RoomId } from "../../sdk/index.ts";
+import { Avatar } from "../../ui/Avatar.tsx";
+import { Close } from "../../ui/icons.tsx";
+import { useApp } from "../context.ts";
+import { useLoaded } from "../parts/action.ts";
+import { Problem } from "../parts/Problem.tsx";
+
+export interface Person {
+  readonly id: string;
+  readonly name: string;
+}
+
+/** Search among those who can be invited, and choose several. */
+export function PeoplePicker(props: {
+  /** Leaves out its members. */
+  room?: RoomId;
+  chosen: readonly Person[];
+  onChosen(chosen: readonly Person[]): void;
+}) {
+  const { api, t } = useApp();
+  const { room, chosen, onChosen } = props;
+  const [query, setQuery] = useState("");
+  const path = `people?q=${encodeURIComponent(query.trim())}${room ? `&room=${room}` : ""}`;
+  const { value, error, loading, again } = useLoaded(path, () => api.call<{ people: Person[] }>("GET", path));
+  const found = value?.people.filter((person) => !chosen.some(({ id }) => id === person.id)) ?? [];
+  return (
+    <fieldset class="people">
+      <legend>{t("people")}</legend>
+      {chosen.length > 0 && (
+        <ul class="chosen" aria-label={t("chosen")}>
+          {chosen.map((person) => (
+            <li key={person.id} class="chosen-person">
+              <Avatar user={{ ...person, kind: "user" }} size="sm" />
+              {person.name}
+              <button
+                type="button"
+                class="cs-icon-button"
+                data-size="sm"
+                aria-label={t("removeChosen", { name: person.name })}
+                onClick={() => onChosen(chosen.filter(({ id }) => id !== person.id))}
+              >
+                <Close />
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+      <input
+        type="search"
+        class="cs-input"
+        aria-label={t("searchPeople")}
+        placeholder={t("searchPeople")}
+        value={query}
+        onInput={(event) => setQuery(event.currentTarget.value)}
+        onKeyDown={(event) => {
+          if (event.key !== "Enter") return;
+          event.preventDefault(); // it would send the form: here it chooses
+          const [first] = found;
+          if (first && query !== "") {
+            onChosen([...chosen, first]);
+            setQuery("");
+          }
+        }}
+      />
+      <Problem error={error} onRetry={again} />
+      {found.length > 0 ? (
+        <ul class="people-found">
+          {found.map((person) => (
+            <li key={person.id}>
+              <button type="button" class="person" onClick={() => onChosen([...chosen, person])}>
+                <Avatar user={{ ...person, kind: "user" }} size="sm" />
+                {person.name}
+              </button>
+            </li>
+          ))}
+        </ul>
+      ) : (
+        <p class="people-none" role="status">
+          {loading
+            ? t("loading")
+            : error || chosen.length > 0
+              ? ""
+              : t(query.trim() ? "nobodyFound" : "nobodyToInvite")}
+        </p>
+      )}
+    </fieldset>
+  );
+}

@@ -1,0 +1,36 @@
+import { useState } from "preact/hooks";
+import type { RoomId } from "../../sdk/index.ts";
+import { useApp } from "../context.ts";
+import { useAction } from "../parts/action.ts";
+import { Dialog } from "../parts/Dialog.tsx";
+import { Problem } from "../parts/Problem.tsx";
+import { TitleField } from "./TitleField.tsx";
+
+export function Rename({ room, title, onClose }: { room: RoomId; title: string; onClose(): void }) {
+  const { api, t } = useApp();
+  const [name, setName] = useState(title);
+  const { run, busy, error } = useAction(async () => {
+    await api.call("PATCH", `rooms/${room}`, { title: name.trim() });
+    onClose();
+  });
+  return (
+    <Dialog
+      title={t("rename")}
+      onClose={onClose}
+      onSubmit={run}
+      actions={
+        <>
+          <button type="button" class="cs-button" data-kind="plain" onClick={onClose}>
+            {t("cancel")}
+          </button>
+          <button type="submit" class="cs-button" data-kind="primary" disabled={busy || name.trim() === ""}>
+            {t("save")}
+          </button>
+        </>
+      }
+    >
+      <TitleField value={name} onValue={setName} />
+      <Problem error={error} />
+    </Dialog>
+  );
+}
