@@ -5,10 +5,12 @@
  *   assets/         everything else, under names that hold a hash of the content
  *   manifest.json   how the app's entry and its styles are named; the server's page for /app reads it
  *   widget.json     the same of the widget, for `size.ts`
+ *   client/         the package @chatserver/client: plain modules with their types
  *
  * with `.br` and `.gz` beside each text file. The widget is built apart from the app: chunks that both share would
  * bring the app's part of Preact and of the SDK into other people's pages.
  */
+import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { extname, join } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
@@ -80,6 +82,16 @@ function compress(folder: string): void {
   }
 }
 
+function writeClient(): void {
+  const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
+  const folder = join(fresh, "client");
+  execFileSync(process.execPath, [compiler, "--project", join(root, "tsconfig.sdk.json"), "--outDir", folder]);
+  const { version, license } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const entry = { types: "./index.d.ts", default: "./index.js" };
+  const about = { name: "@chatserver/client", version, license, type: "module", sideEffects: false, exports: entry };
+  writeFileSync(join(folder, "package.json"), `${JSON.stringify(about, null, 2)}\n`);
+}
+
 rmSync(fresh, { recursive: true, force: true });
 await run({
   manifest: "manifest.json",
@@ -91,7 +103,12 @@ await run(
   {
     manifest: "widget.json",
     modulePreload: false,
-    rolldownOptions: { input: { widget: join(root, "src/widget/core.tsx") }, output: names },
+    rolldownOptions: {
+      input: { widget: join(root, "src/widget/core.tsx") },
+      output: names,
+      // Vite takes an entry for a page's script, whose exports nobody uses; the loader imports this one.
+      preserveEntrySignatures: "exports-only",
+    },
   },
   { plugins: [noPreloading] },
 );
@@ -106,6 +123,7 @@ await run(
   },
   { define: { __CORE__: JSON.stringify(`static/${named("widget.json", "src/widget/core.tsx")}`) } },
 );
+writeClient();
 compress(fresh);
 rmSync(target, { recursive: true, force: true });
 renameSync(fresh, target);

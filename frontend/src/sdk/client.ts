@@ -36,6 +36,9 @@ const SYNC_AGAIN_MS = 1000;
 
 export class ChatClient {
   private current: State = INITIAL;
+  /** What the listeners know. */
+  private told: State = INITIAL;
+  private telling = false;
   private readonly options: ClientOptions;
   private readonly time: Time;
   private readonly listeners = new Set<Listener>();
@@ -232,8 +235,25 @@ export class ChatClient {
     this.current = actions.reduce((state, action) => reduce(state, action, now), previous);
     if (this.current === previous) return;
     this.mailbox.work();
-    for (const room of this.current.gaps) if (this.isOpen) void this.ask("room.sync", room);
-    for (const listener of [...this.listeners]) listener(this.current, previous);
+    // Asking is itself a change, after which the room is no longer among the gaps.
+    const gap = this.isOpen ? this.current.gaps[0] : undefined;
+    if (gap !== undefined) void this.ask("room.sync", gap);
+    this.tell();
+  }
+
+  /** Tells the listeners. What they set off in turn is told when all of them have heard of this. */
+  private tell(): void {
+    if (this.telling) return;
+    this.telling = true;
+    try {
+      while (this.told !== this.current) {
+        const previous = this.told;
+        this.told = this.current;
+        for (const listener of [...this.listeners]) listener(this.told, previous);
+      }
+    } finally {
+      this.telling = false;
+    }
   }
 
   private async ask(type: "room.join" | "room.sync", room: RoomId): Promise<void> {

@@ -66,6 +66,7 @@ export class Link {
   }
 
   stop(): void {
+    if (!this.running) return;
     this.running = false;
     this.halt();
     this.owner.status({ status: "stopped" });

@@ -36,26 +36,24 @@ export class Mailbox {
     const { user, outgoing, connection } = this.options.state();
     if (user !== null && user.id !== this.owner) {
       this.owner = user.id;
-      this.restore();
-      return this.work();
+      return this.restore();
     }
     if (outgoing !== this.kept) this.keep(outgoing);
     if (connection.status !== "ready" && connection.status !== "catching-up") return;
     const busy = new Set(this.held);
     for (const { room, status } of outgoing) if (status === "sent") busy.add(room);
-    for (const message of outgoing) {
-      if (message.status !== "queued" || busy.has(message.room)) continue;
-      busy.add(message.room);
-      void this.deliver(message);
-    }
+    const next = outgoing.find(({ room, status }) => status === "queued" && !busy.has(room));
+    // Sending is itself a change, which leads here again for the next one.
+    if (next !== undefined) void this.deliver(next);
   }
 
   private async deliver({ room, cid, text, reply_to, ask }: Outgoing): Promise<void> {
     const { dispatch, request } = this.options;
+    const command = { type: "message.send", room, cid, text, reply_to, ...(ask === null ? {} : { ask }) } as const;
+    const answer = request(command);
     dispatch({ type: "local.sent", cid });
     try {
-      const command = { type: "message.send", room, cid, text, reply_to, ...(ask === null ? {} : { ask }) } as const;
-      const { message = "", seq = 0 } = await request(command);
+      const { message = "", seq = 0 } = await answer;
       dispatch({ type: "local.stored", cid, message, seq });
     } catch (error) {
       if (!(error instanceof ChatError)) throw error;
@@ -88,16 +86,15 @@ export class Mailbox {
     return `chatserver:outgoing:${this.owner}`;
   }
 
+  /** What this user left unsent joins what has been written since; the dispatch leads back to `work`. */
   private restore(): void {
-    const found = this.storage.getItem(this.key);
-    this.kept = [];
-    if (found === null) return;
+    let found: readonly Outgoing[] = [];
     try {
-      const outgoing = (JSON.parse(found) as Outgoing[]).slice(0, OUTGOING_MAX);
-      this.options.dispatch({ type: "local.outgoing", outgoing });
+      found = JSON.parse(this.storage.getItem(this.key) ?? "[]");
     } catch {
-      this.storage.removeItem(this.key); // not ours
+      // Not ours; it is overwritten.
     }
+    this.options.dispatch({ type: "local.outgoing", outgoing: found.slice(0, OUTGOING_MAX) });
   }
 
   private keep(outgoing: readonly Outgoing[]): void {

@@ -6,7 +6,7 @@
  */
 import type { Action, LocalAction } from "./actions.ts";
 import { applyDelta, applySnapshots, applyStage } from "./answers.ts";
-import type { MessageEvent, RoomChanges, RoomPresence, RoomUpdated, ServerFrame, Welcome } from "./frames.ts";
+import type { MessageEvent, RoomChanges, RoomPresence, RoomUpdated, Welcome } from "./frames.ts";
 import { store, withPage } from "./messages.ts";
 import { arrived, reduceOutgoing, unacknowledged } from "./outgoing.ts";
 import type { Member, Message, Room, RoomEntry, RoomId, State } from "./state.ts";
@@ -98,7 +98,7 @@ function local(state: State, action: LocalAction): State {
     case "local.read":
       return update(state, action.room, (room) => {
         if (room.entry === null || action.seq <= (room.entry.read ?? 0)) return room;
-        return { ...room, entry: { ...room.entry, read: action.seq } };
+        return withCounts({ ...room, entry: { ...room.entry, read: action.seq } }, state.user?.id ?? null);
       });
     case "local.history":
       return update(state, action.room, (room) => ({ ...room, loading: true, strays: [] }));
@@ -193,12 +193,14 @@ function event(state: State, frame: MessageEvent | RoomUpdated): State {
   }
 }
 
-/** After messages were stored: those of one's own that are no longer on their way. */
+/** After messages were stored: what is unread, and which of one's own are no longer on their way. */
 function settle(state: State, id: RoomId, messages: readonly Message[]): State {
-  const room = state.rooms[id];
-  if (room === undefined) return state;
-  const outgoing = arrived(state.outgoing, room, messages, state.user?.id ?? null);
-  return outgoing === state.outgoing ? state : { ...state, outgoing };
+  const me = state.user?.id ?? null;
+  const next = update(state, id, (room) => withCounts(room, me, messages));
+  const room = next.rooms[id];
+  if (room === undefined) return next;
+  const outgoing = arrived(next.outgoing, room, messages, me);
+  return outgoing === next.outgoing ? next : { ...next, outgoing };
 }
 
 function updated(room: Room, frame: RoomUpdated): Room {
@@ -271,21 +273,14 @@ function empty(id: RoomId): Room {
   };
 }
 
-/** The one place that replaces a room: its counts and the list of gaps stay in step with it. */
+/** The one place that replaces a room; the list of gaps stays in step with it. */
 function update(state: State, id: RoomId, change: (room: Room) => Room, create = false): State {
   const known = state.rooms[id] ?? (create ? empty(id) : undefined);
   if (known === undefined) return state;
-  const changed = change(known);
-  if (changed === known && id in state.rooms) return state;
-  const room = touchesCounts(known, changed) ? withCounts(changed, state.user?.id ?? null) : changed;
+  const room = change(known);
+  if (room === known && id in state.rooms) return state;
   const rooms = { ...state.rooms, [id]: room };
   const needed = room.sync === "needed";
   if (needed === state.gaps.includes(id)) return { ...state, rooms };
   return { ...state, rooms, gaps: needed ? [...state.gaps, id] : state.gaps.filter((gap) => gap !== id) };
 }
-
-function touchesCounts(one: Room, other: Room): boolean {
-  return one.messages !== other.messages || one.entry !== other.entry || one.rev !== other.rev;
-}
-
-export type { Action, ServerFrame };
