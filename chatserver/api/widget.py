@@ -30,6 +30,8 @@ class Opening(Schema):
     site: Text = Field(max_length=50, description="the site's key")
     visitor: Text | None = Field(None, max_length=512, description="the token this call gave last time")
     identity: str | None = Field(None, max_length=8192, description="a JWT signed with the site's secret")
+    locale: Text | None = Field(None, max_length=35, description="the visitor's language, such as `zh-CN`")
+    fresh: bool = Field(False, description="a new conversation, or the one in which nothing was said yet")
 
 
 type View = Callable[..., Awaitable[HttpResponse]]
@@ -52,14 +54,15 @@ def _across_origins(view: View) -> View:
 @router.post("/session")
 @decorate_view(_across_origins)
 async def session(request: HttpRequest, body: Opening) -> HttpResponse:
-    """`{ticket, visitor, room, site}`. Only for pages whose origin the site lists, exactly."""
+    """`{ticket, visitor, room, site}`. Only for pages whose origin the site lists, exactly. `room` is the visitor's
+    latest conversation unless `fresh` asks for a new one."""
     limit(_by_address, address(request), "Too many visitors from this address.")
     origin = request.headers.get("Origin", "")
     if not origin:
         raise Forbidden("This call needs the Origin that browsers send.")
     services = wiring.services()
-    visit = await services.visitors.come(body.site, origin, body.visitor or "", body.identity or "")
-    room = await services.store.support_room(visit.site, visit.user, visit.site_name)
+    visit = await services.visitors.come(body.site, origin, body.visitor or "", body.identity or "", body.locale or "")
+    room = await services.actions.support_room(visit.site, visit.user, visit.site_name, fresh=body.fresh)
     ticket = await services.principals.tokens.ticket(visit.user, site=visit.site, origin=origin)
     return answer(
         {
@@ -68,7 +71,9 @@ async def session(request: HttpRequest, body: Opening) -> HttpResponse:
             "room": room,
             "site": {
                 "name": visit.site_name,
-                "greeting": visit.greeting,
+                "assistant": visit.assistant,
+                "greeting": visit.text.greeting,
+                "suggestions": visit.text.suggestions,
                 "theme": Raw(visit.theme.encode()),
                 "locale": visit.locale,
             },

@@ -15,6 +15,8 @@ from chatserver.rooms.types import RoomChange
 __all__ = ["Changing"]
 
 MEMBERS_MAX = 10_000
+CONVERSATIONS_MAX = 50
+"""Of one visitor with one site."""
 
 
 class Changing:
@@ -78,21 +80,28 @@ class Changing:
         async with translated(), self._pool.acquire() as connection, connection.transaction():
             return await _insert_room(connection, site, kind, title, policy, members)
 
-    async def support_room(self, site: str, visitor: str, title: str) -> str:
-        """The one room where the site's assistant and operators talk with this visitor; made when there is none."""
+    async def support_room(self, site: str, visitor: str, title: str, *, fresh: bool = False) -> tuple[str, bool]:
+        """Where the site's assistant and operators talk with this visitor: the conversation that was active last, or
+        with `fresh` one without messages; and whether it was made just now. Raises `Conflict` when there are too many.
+        """
         async with translated(), self._pool.acquire() as connection, connection.transaction():
             # The visitor's row is the lock: two pages of one browser open at the same time.
             await connection.execute("SELECT 1 FROM sites_visitor WHERE user_id = $1::uuid FOR UPDATE", visitor)
-            room = await connection.fetchval(
-                """SELECT r.id FROM rooms_member b JOIN rooms_room r ON r.id = b.room_id
+            rooms = await connection.fetch(
+                """SELECT r.id, m.created IS NULL AS empty FROM rooms_member b JOIN rooms_room r ON r.id = b.room_id
+                   LEFT JOIN LATERAL (SELECT x.created FROM rooms_message x WHERE x.room_id = r.id
+                                      ORDER BY x.seq DESC LIMIT 1) m ON true
                    WHERE b.user_id = $1::uuid AND r.site_id = $2::uuid AND r.kind = 'support'
-                   ORDER BY r.created LIMIT 1""",
+                   ORDER BY coalesce(m.created, r.created) DESC""",
                 visitor,
                 site,
             )
-            if room is None:
-                room = await _insert_room(connection, site, "support", title, "always", [(visitor, "member")])
-        return str(room)
+            found = next((room["id"] for room in rooms if room["empty"] or not fresh), None)
+            if found is not None:
+                return str(found), False
+            if len(rooms) >= CONVERSATIONS_MAX:
+                raise Conflict(f"A visitor may have {CONVERSATIONS_MAX} conversations: go on in one of them.")
+            return await _insert_room(connection, site, "support", title, "always", [(visitor, "member")]), True
 
     async def update_room(self, room: str, *, title: str | None = None, policy: Policy | None = None) -> RoomChange:
         async with self._changing(room) as connection:

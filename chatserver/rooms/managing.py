@@ -70,6 +70,13 @@ class Managing:
             await self._tell_added(user, room)
         return room
 
+    async def support_room(self, site: str, visitor: str, title: str, *, fresh: bool = False) -> str:
+        """The visitor's conversation with the site; `fresh`: one that nothing was said in yet. Raises `Conflict`."""
+        room, made = await self._store.support_room(site, visitor, title, fresh=fresh)
+        if made:
+            await self._tell_added(visitor, room)
+        return room
+
     async def update_room(
         self, principal: Principal, room: str, *, title: str | None = None, policy: Policy | None = None
     ) -> RoomEntry:

@@ -8,6 +8,7 @@ import secrets
 import signal
 import subprocess
 import sys
+from typing import Any
 
 from msgspec import Struct
 
@@ -22,6 +23,20 @@ KEY = "demo"
 USERNAME = "demo"
 COLLECTION = "Documentation"
 DOCUMENTS = ("README.md", "README.zh-CN.md", "docs")
+TEXTS: dict[str, dict[str, Any]] = {
+    "en": {
+        "greeting": "Hello! What would you like to know?",
+        "suggestions": [
+            "How do I add documents?",
+            "How do I connect a language model?",
+            "What happens when a server dies?",
+        ],
+    },
+    "zh-CN": {
+        "greeting": "你好！请问有什么想了解的？",
+        "suggestions": ["如何添加文档？", "如何接入语言模型？", "服务器宕机时会怎样？"],
+    },
+}
 
 
 class Demo(Struct, frozen=True):
@@ -39,9 +54,8 @@ def make_demo(settings: Config, origins: list[str]) -> Demo:
             "name": "Demo",
             "origins": origins,
             "locale": settings.default_language,
-            "greeting": {"zh-CN": "你好！请问有什么想了解的？"}.get(
-                settings.default_language, "Hello! What would you like to know?"
-            ),
+            **TEXTS[settings.default_language],
+            "texts": {language: text for language, text in TEXTS.items() if language != settings.default_language},
         },
     )
     password = settings.demo_password or secrets.token_urlsafe(9)

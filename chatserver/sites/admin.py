@@ -5,13 +5,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
-from django.db.models import QuerySet
+from django.contrib.postgres.forms import SimpleArrayField
+from django.db.models import Field, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from chatserver.sites.models import Site, SiteMember, User, Visitor, new_secret
+from chatserver.sites.texts import SUGGESTION_CHARS, SUGGESTIONS
 
 __all__ = ["AccountAdmin", "SiteAdmin", "VisitorAdmin"]
 
@@ -31,6 +36,18 @@ class SiteAdmin(admin.ModelAdmin):
     readonly_fields = ("id", "created")
     inlines = (SiteMemberInline,)
     actions = ("replace_secret",)
+
+    def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> forms.Field | None:
+        if db_field.name == "suggestions":  # questions have commas, by which Django would part them
+            return SimpleArrayField(
+                forms.CharField(max_length=SUGGESTION_CHARS),
+                delimiter="\n",
+                max_length=SUGGESTIONS,
+                required=False,
+                widget=forms.Textarea(attrs={"rows": SUGGESTIONS}),
+                help_text=db_field.help_text,
+            )
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     @admin.action(description=_("Replace the secret that signs visitors' identities"), permissions=["change"])
     def replace_secret(self, request: HttpRequest, queryset: QuerySet[Site]) -> None:

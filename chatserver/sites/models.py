@@ -10,6 +10,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models, transaction
 
 from chatserver.ids import uuid7
+from chatserver.sites.texts import GREETING_CHARS, SUGGESTION_CHARS, SUGGESTIONS, check_texts
 
 ASSISTANT_ID = "00000000-0000-7000-8000-000000000001"
 """The one author of all answers; a site may show it under another name (`Site.assistant_name`)."""
@@ -47,14 +48,33 @@ class User(AbstractUser):
 
 
 class Site(models.Model):
-    """A tenant: a web site with a widget, an organisation with rooms. `origins` are exact, such as `https://a.example`."""
+    """A tenant: a web site with a widget, an organisation with rooms. `origins` are exact, such as `https://a.example`.
+
+    `greeting` and `suggestions` (questions that the widget offers) are in the site's `locale`; `texts` holds both in
+    other languages.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     key = models.SlugField(unique=True)
     name = models.CharField(max_length=150)
     origins = ArrayField(models.CharField(max_length=255), default=list, blank=True)
     secret = models.CharField(max_length=64, default=new_secret)
-    greeting = models.TextField(blank=True)
+    greeting = models.TextField(blank=True, max_length=GREETING_CHARS)
+    suggestions = ArrayField(
+        models.CharField(max_length=SUGGESTION_CHARS),
+        default=list,
+        db_default=models.Value([], ArrayField(models.CharField())),
+        blank=True,
+        size=SUGGESTIONS,
+        help_text="Questions that the widget offers, one per line.",
+    )
+    texts = models.JSONField(
+        default=dict,
+        db_default=models.Value({}, models.JSONField()),
+        blank=True,
+        validators=[check_texts],
+        help_text='Greeting and suggestions in other languages: {"zh-CN": {"greeting": "…", "suggestions": ["…"]}}',
+    )
     theme = models.JSONField(default=dict, blank=True)
     locale = models.CharField(max_length=16, default="en")
     assistant_name = models.CharField(max_length=64, default="Assistant")

@@ -14,6 +14,7 @@ from msgspec import Struct
 from chatserver.database import Connection, Pool, translated
 from chatserver.errors import Forbidden, NotFound
 from chatserver.ids import uuid7
+from chatserver.sites.texts import SiteText, text_for
 from chatserver.sites.tokens import Identity, check_identity, digest, new_token
 
 __all__ = ["Visit", "Visitors"]
@@ -26,7 +27,8 @@ class Visit(Struct, frozen=True, kw_only=True):
     token: str
     site: str
     site_name: str
-    greeting: str
+    assistant: str
+    text: SiteText
     theme: str
     """As JSON."""
     locale: str
@@ -38,11 +40,16 @@ class Visitors:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def come(self, key: str, origin: str, token: str = "", identity: str = "") -> Visit:
-        """A page of `origin` shows the site's widget. Raises `NotFound`, `Forbidden`, `Invalid` (identity)."""
+    async def come(self, key: str, origin: str, token: str = "", identity: str = "", locale: str = "") -> Visit:
+        """A page of `origin` shows the site's widget, in language `locale`, by default the site's own.
+
+        Raises `NotFound`, `Forbidden`, `Invalid` (identity).
+        """
         async with translated(), self._pool.acquire() as connection, connection.transaction():
             site = await connection.fetchrow(
-                "SELECT id, name, origins, secret, greeting, theme, locale, closed FROM sites_site WHERE key = $1", key
+                """SELECT id, name, origins, secret, greeting, suggestions, texts, theme, locale, assistant_name, closed
+                   FROM sites_site WHERE key = $1""",
+                key,
             )
             if site is None:
                 raise NotFound("There is no site with this key.")
@@ -59,7 +66,10 @@ class Visitors:
             token=kept,
             site=str(site["id"]),
             site_name=site["name"],
-            greeting=site["greeting"],
+            assistant=site["assistant_name"],
+            text=text_for(
+                SiteText(site["greeting"], tuple(site["suggestions"])), site["locale"], site["texts"], locale
+            ),
             theme=site["theme"],
             locale=site["locale"],
         )

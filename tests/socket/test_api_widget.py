@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import time
 import uuid
 from typing import Any
@@ -9,10 +11,13 @@ from typing import Any
 import httpx
 import jwt
 import pytest
+import pytest_asyncio
 
+from chatserver.protocol.frames import User
+from chatserver.rooms.changing import CONVERSATIONS_MAX
 from tests.api import Api, problem
 from tests.chat import Chat, Refused
-from tests.records import Site
+from tests.records import Site, draft
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -51,7 +56,14 @@ async def test_a_new_visitor_gets_a_ticket_a_room_and_the_sites_looks(api: Api) 
     assert "access-control-allow-credentials" not in answer.headers
     session = answer.json()
     assert session.keys() == {"ticket", "visitor", "room", "site"}
-    assert session["site"] == {"name": "Test", "greeting": "Hello!", "theme": {}, "locale": "en"}
+    assert session["site"] == {
+        "name": "Test",
+        "assistant": "Robo",
+        "greeting": "Hello!",
+        "suggestions": [],
+        "theme": {},
+        "locale": "en",
+    }
     async with Chat(api.server.ws, session["ticket"], additional_headers={"Origin": SHOP}) as chat:
         welcome = await chat.hello(session["room"])
         assert welcome["user"]["kind"] == "visitor"
@@ -156,6 +168,85 @@ async def test_many_visitors_of_one_address_are_slowed_down(api: Api) -> None:
     assert [answer.status_code for answer in answers[:20]] == [404] * 20
     assert problem(answers[-1], 429, "rate_limited")["retry_after"] > 0
     assert answers[-1].headers["access-control-allow-origin"] == SHOP
+
+
+# --- conversations ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_fresh_conversation_is_a_new_room_once_something_was_said(api: Api) -> None:
+    first = await opened(api)
+    visitor = first["visitor"]
+    assert (await opened(api, visitor=visitor, fresh=True))["room"] == first["room"], "nothing was said there"
+    async with Chat(api.server.ws, first["ticket"], additional_headers={"Origin": SHOP}) as chat:
+        await chat.hello(first["room"])
+        await chat.ask(first["room"], "Hello", ask=False)
+        second = await opened(api, visitor=visitor, fresh=True)
+        assert second["room"] != first["room"]
+        # The visitor's other windows hear of it.
+        await chat.until(
+            lambda: second["room"] in [f["room"]["room"] for f in chat.frames if f["type"] == "room.added"]
+        )
+        assert (await opened(api, visitor=visitor))["room"] == second["room"]
+        await chat.ask(first["room"], "Back here", ask=False)
+        assert (await opened(api, visitor=visitor))["room"] == first["room"], "where something was said last"
+        assert (await opened(api, visitor=visitor, fresh=True))["room"] == second["room"]
+
+
+async def test_two_windows_that_start_anew_at_once_share_the_room(api: Api) -> None:
+    session = await opened(api)
+    async with Chat(api.server.ws, session["ticket"], additional_headers={"Origin": SHOP}) as chat:
+        await chat.hello(session["room"])
+        await chat.ask(session["room"], "Hello", ask=False)
+    rooms = await asyncio.gather(*(opened(api, visitor=session["visitor"], fresh=True) for _ in range(5)))
+    assert len({room["room"] for room in rooms}) == 1
+    assert rooms[0]["room"] != session["room"]
+
+
+async def test_a_visitors_conversations_are_bounded(api: Api) -> None:
+    session = await opened(api)
+    user = (await user_of(api, session))["id"]
+    visitor = User(id=user, name="", kind="visitor")
+    await api.store.append(draft(session["room"], visitor, "1", ask=False))
+    for number in range(CONVERSATIONS_MAX - 1):
+        room, made = await api.store.support_room(api.site.id, user, f"Room {number}", fresh=True)
+        assert made
+        await api.store.append(draft(room, visitor, "1", ask=False))
+    refused = problem(await call(api, visitor=session["visitor"], fresh=True), 409, "conflict")
+    assert "50 conversations" in refused["detail"]
+    assert (await opened(api, visitor=session["visitor"]))["room"] == room
+
+
+# --- languages -------------------------------------------------------------------------------------------------------
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def roaster(api: Api) -> Site:
+    site = await Site(api.store.pool, key=f"roaster-{uuid.uuid4().hex[:8]}").create((SHOP,))
+    texts = {"zh-CN": {"greeting": "你好！", "suggestions": ["几点开门？"]}, "de": {"greeting": "Moin!"}}
+    await api.store.pool.execute(
+        "UPDATE sites_site SET suggestions = $2, texts = $3 WHERE id = $1::uuid",
+        *(site.id, ["When do you open, please?"], json.dumps(texts)),
+    )
+    return site
+
+
+@pytest.mark.parametrize(
+    ("locale", "greeting", "suggestion"),
+    [
+        (None, "Hello!", "When do you open, please?"),
+        ("en-GB", "Hello!", "When do you open, please?"),
+        ("zh-CN", "你好！", "几点开门？"),
+        ("zh-tw", "你好！", "几点开门？"),
+        ("de-AT", "Moin!", "When do you open, please?"),
+        ("fr", "Hello!", "When do you open, please?"),
+        ("%$", "Hello!", "When do you open, please?"),
+    ],
+)
+async def test_a_site_speaks_the_visitors_language(
+    api: Api, roaster: Site, locale: str | None, greeting: str, suggestion: str
+) -> None:
+    said = (await opened(api, site=roaster.key, locale=locale))["site"]
+    assert (said["greeting"], said["suggestions"]) == (greeting, [suggestion])
 
 
 # --- identities ------------------------------------------------------------------------------------------------------

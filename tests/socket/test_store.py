@@ -67,6 +67,7 @@ async def test_concurrent_appends_get_contiguous_revs(store: Store, site: Site, 
         assert result.question is not None
         assert result.question == await store.message(result.message)
         if result.answer:
+            assert result.pending.reply_to == result.message
             assert result.pending == await store.message(result.answer)
 
 
