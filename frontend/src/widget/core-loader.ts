@@ -11,7 +11,6 @@ const dynamicImport: Import = (url) => import(/* @vite-ignore */ url) as Promise
 export class CoreLoader {
   readonly #url: string;
   readonly #import: Import;
-  #failures = 0;
   #pending: Promise<CoreModule> | null = null;
 
   constructor(server: string, load: Import = dynamicImport) {
@@ -21,10 +20,7 @@ export class CoreLoader {
 
   /** Rejects when it cannot be had; the next call tries again. */
   load(): Promise<CoreModule> {
-    // Some browsers remember that a module failed, and fail it again unseen: another address gets around that.
-    const url = this.#failures > 1 ? `${this.#url}?retry=${this.#failures}` : this.#url;
-    this.#pending ??= this.#import(url).catch((error: unknown) => {
-      this.#failures += 1;
+    this.#pending ??= this.#import(this.#url).catch((error: unknown) => {
       this.#pending = null;
       throw error;
     });

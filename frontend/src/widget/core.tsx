@@ -30,11 +30,13 @@ export function mount(host: Host): Core {
   let open = false;
   let opened = false;
   let focus = 0;
+  let conversation: Here["conversation"] = null;
+  let loading = false;
 
   function begin(): void {
     visits += 1;
     visit = new Visit(host, identity);
-    const stopFollowing = follow({ host, visit, announcer, sound, t });
+    const stopFollowing = follow(host, visit, sound);
     const stopWatching = visit.client.subscribe(({ connection }) => {
       // Never let in: nobody can chat here, and the page's developer has to know why.
       if (connection.status === "refused" && connection.code === "forbidden" && !visit.site) {
@@ -53,9 +55,35 @@ export function mount(host: Host): Core {
     visit.end();
   }
 
+  async function load(): Promise<void> {
+    if (conversation || loading) return;
+    loading = true;
+    show();
+    try {
+      const found = await import("./conversation/index.ts");
+      host.style(found.css);
+      conversation = found;
+    } catch {
+      // No connection, or a release has taken its place since the page was loaded.
+    } finally {
+      loading = false;
+    }
+    show();
+  }
+
   function show(): void {
     if (!opened) return; // a badge needs no panel
-    const here: Here = { host, visit, sound, t, say: (text) => announcer.say(text), restart };
+    const here: Here = {
+      host,
+      visit,
+      sound,
+      t,
+      conversation,
+      loading,
+      load,
+      say: (text) => announcer.say(text),
+      restart,
+    };
     render(
       <HereContext.Provider value={here}>
         <Panel key={visits} open={open} focus={focus} />
@@ -71,7 +99,10 @@ export function mount(host: Host): Core {
   }
 
   begin();
-  const online = () => visit.client.retryNow();
+  const online = () => {
+    visit.client.retryNow();
+    if (opened) void load();
+  };
   window.addEventListener("online", online);
   window.addEventListener("pageshow", online);
 
@@ -80,6 +111,7 @@ export function mount(host: Host): Core {
       open = opened = true;
       if (wanted) focus += 1;
       show();
+      void load();
     },
     close() {
       open = false;

@@ -15,25 +15,3 @@ export function newsIn(before: Room | undefined, after: Room, me: string | null)
     ({ id, seq, status, author }) => author.id !== me && FINAL.has(status) && (seq > last || unfinished.has(id)),
   );
 }
-
-/** Whether an answer was announced between two states of a room. */
-export function beginsIn(before: Room | undefined, after: Room): boolean {
-  if (before === undefined || before.rev === null || before.messages === after.messages) return false;
-  const last = before.messages.at(-1)?.seq ?? 0;
-  return after.messages.some(({ seq, status }) => seq > last && status === "pending");
-}
-
-/** Markdown as it is read out: without its marks, and with links and code as their text. */
-export function plain(markdown: string): string {
-  return markdown
-    .replace(/^\s*```.*$/gm, "")
-    .replace(/^\s*(#{1,6}|>|[-*+]|\d+[.)])\s+/gm, "")
-    .replace(/^\s*\|?[\s:|-]+\|[\s:|-]*$/gm, "")
-    .replace(/!?\[([^\]]*)\]\([^)]*\)/g, "$1")
-    .replace(/\s*\[\d+\]/g, "")
-    .replace(/(\*\*|__|~~|`)/g, "")
-    .replace(/(^|\s)[*_](\S(?:[^*_]*\S)?)[*_](?=\W|$)/g, "$1$2")
-    .replace(/\s*\|\s*/g, " ")
-    .replace(/\s+/g, " ")
-    .trim();
-}

@@ -25,7 +25,7 @@ export function Header(props: {
   onList(list: boolean): void;
   back: RefObject<HTMLButtonElement | null>;
 }) {
-  const { host, visit, t, say } = useHere();
+  const { host, visit, t, say, conversation } = useHere();
   const { list, onList, back } = props;
   const site = useVisit((visit) => visit.site);
   const person = useVisit(operator, (a, b) => a?.id === b?.id && a?.name === b?.name);
@@ -50,6 +50,7 @@ export function Header(props: {
         class="cs-icon-button"
         aria-label={t(list ? "back" : "history")}
         title={t(list ? "back" : "history")}
+        disabled={!conversation}
         onClick={() => onList(!list)}
       >
         {list ? <Back /> : <Clock />}

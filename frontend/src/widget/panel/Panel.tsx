@@ -4,12 +4,11 @@ import { useVisibleHeight } from "../../ui/hooks.ts";
 import { Chat } from "./Chat.tsx";
 import { trapTab, useFullScreen } from "./full-screen.ts";
 import { Header } from "./Header.tsx";
-import { History } from "./History.tsx";
 import { useHere, useVisit } from "./here.ts";
 
 /** The dialog: the conversation, or the list of them. `focus` counts up when the visitor opened it to write. */
 export function Panel({ open, focus }: { open: boolean; focus: number }) {
-  const { host, t } = useHere();
+  const { host, t, conversation } = useHere();
   const [list, showList] = useState(false);
   const [panel, setPanel] = useState<HTMLElement | null>(null);
   const name = useVisit((visit) => visit.site?.name ?? host.site?.name ?? "");
@@ -39,7 +38,11 @@ export function Panel({ open, focus }: { open: boolean; focus: number }) {
       onKeyDown={onKeyDown}
     >
       <Header list={list} onList={showList} back={back} />
-      {list ? <History onShow={() => showList(false)} /> : <Chat open={open} focus={focus} />}
+      {list && conversation ? (
+        <conversation.History onShow={() => showList(false)} />
+      ) : (
+        <Chat open={open} focus={focus} />
+      )}
     </section>
   );
 }

@@ -3,6 +3,7 @@ import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import type { State } from "../../sdk/index.ts";
 import { useClientState } from "../../ui/hooks.ts";
+import type * as Conversation from "../conversation/index.ts";
 import type { Host } from "../host.ts";
 import type { Sound } from "../sound.ts";
 import type { Translate } from "../texts.ts";
@@ -13,6 +14,10 @@ export interface Here {
   readonly visit: Visit;
   readonly sound: Sound;
   readonly t: Translate;
+  /** Shows conversations; null until it is here. */
+  readonly conversation: typeof Conversation | null;
+  readonly loading: boolean;
+  load(): void;
   /** Says something to screen readers. */
   say(text: string): void;
   /** Become a visitor anew, after a refusal. */

@@ -2,14 +2,16 @@ import { useState } from "preact/hooks";
 import { ChatError, type Message } from "../../sdk/index.ts";
 import { copyText } from "../../ui/clipboard.ts";
 import { Check, Copy, Retry, ThumbDown, ThumbUp } from "../../ui/icons.tsx";
+import { useHere } from "../panel/here.ts";
 import { Feedback } from "./Feedback.tsx";
-import { useHere } from "./here.ts";
+import { useTexts } from "./texts.ts";
 
 type Score = -1 | 0 | 1;
 
 /** Copy, rate, ask again: under an answer that has ended. */
 export function AnswerActions({ message, last }: { message: Message; last: boolean }) {
-  const { visit, t, say } = useHere();
+  const { visit, t: common, say } = useHere();
+  const t = useTexts();
   const [score, setScore] = useState<Score>(0);
   const [commenting, setCommenting] = useState(false);
   const [copied, setCopied] = useState(false);
@@ -22,7 +24,7 @@ export function AnswerActions({ message, last }: { message: Message; last: boole
     return act.then(
       () => true,
       (error: unknown) => {
-        setProblem(t("tooMuch", { reason: error instanceof ChatError ? error.message : String(error) }));
+        setProblem(common("tooMuch", { reason: error instanceof ChatError ? error.message : String(error) }));
         return false;
       },
     );

@@ -2,14 +2,16 @@ import { useState } from "preact/hooks";
 import { type Room, roomsByActivity } from "../../sdk/index.ts";
 import { sameItems } from "../../ui/hooks.ts";
 import { fullTime, shortWhen } from "../../ui/time.ts";
-import { plain } from "../news.ts";
-import { useHere, useVisit } from "./here.ts";
+import { useHere, useVisit } from "../panel/here.ts";
+import { spoken } from "./spoken.ts";
+import { useTexts } from "./texts.ts";
 
 const EXCERPT = 120;
 
 /** The visitor's conversations, the latest first; and the one setting there is. */
 export function History({ onShow }: { onShow(): void }) {
-  const { visit, sound, t } = useHere();
+  const { visit, sound } = useHere();
+  const t = useTexts();
   const rooms = useVisit((_, state) => roomsByActivity(state).filter(({ entry }) => entry?.last), sameItems);
   const [on, setOn] = useState(sound.on);
   return (
@@ -52,11 +54,12 @@ export function History({ onShow }: { onShow(): void }) {
 }
 
 function Conversation({ room }: { room: Room }) {
-  const { visit, t } = useHere();
+  const { visit } = useHere();
+  const t = useTexts();
   const last = room.entry?.last;
   const unread = room.entry?.unread ?? 0;
   if (!last) return null;
-  const text = plain(last.text).slice(0, EXCERPT);
+  const text = spoken(last.text).slice(0, EXCERPT);
   const when = new Date(last.created);
   return (
     <>

@@ -1,8 +1,10 @@
-import { useHere, useVisit } from "./here.ts";
+import { useHere, useVisit } from "../panel/here.ts";
+import { useTexts } from "./texts.ts";
 
 /** What the site says first; and, while nothing was asked, what one could ask. */
 export function Greeting({ suggest }: { suggest: boolean }) {
-  const { visit, t } = useHere();
+  const { visit } = useHere();
+  const t = useTexts();
   const site = useVisit((visit) => visit.site);
   if (!site) return null;
   return (

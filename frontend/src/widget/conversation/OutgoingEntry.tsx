@@ -1,11 +1,13 @@
 import type { Outgoing } from "../../sdk/index.ts";
-import { useHere, useVisit } from "./here.ts";
+import { useHere, useVisit } from "../panel/here.ts";
+import { useTexts } from "./texts.ts";
 
 type Props = { message: Pick<Outgoing, "text"> & Partial<Pick<Outgoing, "cid" | "status" | "error">> };
 
 /** The visitor's own message on its way. */
 export function OutgoingEntry({ message }: Props) {
-  const { visit, t } = useHere();
+  const { visit } = useHere();
+  const t = useTexts();
   const offline = useVisit((_, { connection }) => connection.status === "offline");
   const { cid, text, status = "queued", error } = message;
   return (

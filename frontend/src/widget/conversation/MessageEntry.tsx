@@ -1,11 +1,12 @@
 import type { Message } from "../../sdk/index.ts";
 import { fullTime } from "../../ui/time.ts";
+import { useVisit } from "../panel/here.ts";
 import { AnswerEntry } from "./AnswerEntry.tsx";
-import { useHere, useVisit } from "./here.ts";
+import { useTexts } from "./texts.ts";
 
 /** A message of the room, by who wrote it. `last`: nothing was said after it. */
 export function MessageEntry({ message, last }: { message: Message; last: boolean }) {
-  const { t } = useHere();
+  const t = useTexts();
   const me = useVisit((_, { user }) => user?.id);
   const { author, status, text, created, edited } = message;
   if (status === "deleted") return null;

@@ -1,10 +1,10 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { GrowingTextarea } from "../../ui/composer.tsx";
-import { useHere } from "./here.ts";
+import { useTexts } from "./texts.ts";
 
 /** Asks for a few words on a rating, which counts without them. `onDone("")`: none were given. */
 export function Feedback({ label, onDone }: { label: string; onDone(comment: string): void }) {
-  const { t } = useHere();
+  const t = useTexts();
   const [text, setText] = useState("");
   const input = useRef<HTMLTextAreaElement>(null);
   useEffect(() => input.current?.focus(), []);

@@ -3,12 +3,14 @@ import { hasOlder, type Message, type Outgoing, pendingAnswers } from "../../sdk
 import { sameItems } from "../../ui/hooks.ts";
 import { Down } from "../../ui/icons.tsx";
 import { dayLabel, sameDay } from "../../ui/time.ts";
+import { useHere, useVisit } from "../panel/here.ts";
+import { useAnnouncements } from "./announcements.ts";
 import { Greeting } from "./Greeting.tsx";
-import { useHere, useVisit } from "./here.ts";
 import { MessageEntry } from "./MessageEntry.tsx";
 import { OutgoingEntry } from "./OutgoingEntry.tsx";
 import { useStick } from "./stick.ts";
 import { Typing } from "./Typing.tsx";
+import { useTexts } from "./texts.ts";
 
 const NONE: readonly never[] = [];
 /** So close to the top, older messages are fetched, in px. */
@@ -18,7 +20,8 @@ const KEEP = 200;
 
 /** What was said in the conversation on screen. `read`: it is in front of somebody's eyes. */
 export function Log({ read }: { read: boolean }) {
-  const { visit, t } = useHere();
+  const { visit } = useHere();
+  const t = useTexts();
   const messages = useVisit((visit) => visit.room?.messages ?? NONE);
   const outgoing = useVisit(
     (visit, state) => state.outgoing.filter(({ room }) => room === visit.roomId),
@@ -29,6 +32,7 @@ export function Log({ read }: { read: boolean }) {
   const loading = useVisit((visit) => visit.room?.loading ?? false);
   const list = useRef<HTMLDivElement>(null);
   const content = useRef<HTMLDivElement>(null);
+  useAnnouncements();
   const stick = useStick(list, content, messages[0]?.id);
 
   const last = messages.at(-1)?.seq;
@@ -85,7 +89,7 @@ export function Log({ read }: { read: boolean }) {
 
 /** A message, below its day when it is the first of one. */
 function Day(props: { message: Message; before: Message | undefined; children: preact.ComponentChildren }) {
-  const { t } = useHere();
+  const t = useTexts();
   const day = new Date(props.message.created);
   const first = props.before !== undefined && !sameDay(new Date(props.before.created), day);
   return (

@@ -2,11 +2,11 @@ import { useRef } from "preact/hooks";
 import type { Source } from "../../sdk/index.ts";
 import { Close, External } from "../../ui/icons.tsx";
 import { safeHref } from "../../ui/markdown/href.ts";
-import { useHere } from "./here.ts";
+import { useTexts } from "./texts.ts";
 
 /** The passage behind a number: its words, where they stand, and a way to the document. */
 export function SourceCard({ source, onClose }: { source: Source; onClose(): void }) {
-  const { t } = useHere();
+  const t = useTexts();
   const card = useRef<HTMLElement>(null);
   const { n, title, where, quote, url } = source;
   const href = url ? safeHref(url) : null;

@@ -2,15 +2,16 @@ import { useState } from "preact/hooks";
 import type { Message, Source } from "../../sdk/index.ts";
 import { SourceChips } from "../../ui/Sources.tsx";
 import { fullTime } from "../../ui/time.ts";
+import { useVisit } from "../panel/here.ts";
 import { AnswerActions } from "./AnswerActions.tsx";
 import { AnswerText } from "./AnswerText.tsx";
-import { useHere, useVisit } from "./here.ts";
 import { SourceCard } from "./SourceCard.tsx";
 import { Dots } from "./Typing.tsx";
+import { useTexts } from "./texts.ts";
 
 /** An answer: being written, or whole with what it cites and what one can do with it. */
 export function AnswerEntry({ message, last }: { message: Message; last: boolean }) {
-  const { t } = useHere();
+  const t = useTexts();
   const pending = message.status === "pending";
   const stage = useVisit(({ room }) => (pending ? (room?.answers[message.id]?.stage ?? "queued") : null));
   const begun = useVisit(({ room }) => !!room?.answers[message.id]?.piece);

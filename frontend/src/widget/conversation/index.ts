@@ -1,0 +1,7 @@
+/**
+ * Conversations as they are read: what was said, and the list of them. It comes on first open, while the server is asked who is
+ * here, so that nobody waits for it, and pages whose visitors ask nothing are spared it.
+ */
+export { default as css } from "./conversation.css?inline";
+export { History } from "./History.tsx";
+export { Log } from "./Log.tsx";
