@@ -24,6 +24,10 @@ __all__ = ["router"]
 router = Router(tags=["widget"])
 
 _by_address = Bucket(burst=20, per_second=0.5)
+_looks = Bucket(burst=200, per_second=20)
+
+LOOK_SECONDS = 300
+"""How long a browser may go on with how a site looks."""
 
 
 class Opening(Schema):
@@ -49,6 +53,19 @@ def _across_origins(view: View) -> View:
         return response
 
     return call
+
+
+@router.get("/site")
+@decorate_view(_across_origins)
+async def look(request: HttpRequest, site: str) -> HttpResponse:
+    """`{name, theme, locale}`: asked by each page that has the widget, before it shows anything. Makes no visitor."""
+    limit(_looks, address(request), "Too many pages from this address.")
+    # Within an origin, browsers send none with a GET.
+    origin = request.headers.get("Origin") or f"{request.scheme}://{request.get_host()}"
+    found = await wiring.services().visitors.look(site, origin)
+    response = answer({"name": found.name, "theme": Raw(found.theme.encode()), "locale": found.locale})
+    response["Cache-Control"] = f"private, max-age={LOOK_SECONDS}"
+    return response
 
 
 @router.post("/session")

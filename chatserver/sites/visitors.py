@@ -17,7 +17,16 @@ from chatserver.ids import uuid7
 from chatserver.sites.texts import SiteText, text_for
 from chatserver.sites.tokens import Identity, check_identity, digest, new_token
 
-__all__ = ["Visit", "Visitors"]
+__all__ = ["SiteLook", "Visit", "Visitors"]
+
+
+class SiteLook(Struct, frozen=True, kw_only=True):
+    """What a page shows of a site before anybody has said anything."""
+
+    name: str
+    theme: str
+    """As JSON."""
+    locale: str
 
 
 class Visit(Struct, frozen=True, kw_only=True):
@@ -40,23 +49,19 @@ class Visitors:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
+    async def look(self, key: str, origin: str) -> SiteLook:
+        """How a page of `origin` shows the site's widget. Makes no visitor. Raises `NotFound`, `Forbidden`."""
+        async with translated(), self._pool.acquire() as connection:
+            site = await _site(connection, key, origin)
+        return SiteLook(name=site["name"], theme=site["theme"], locale=site["locale"])
+
     async def come(self, key: str, origin: str, token: str = "", identity: str = "", locale: str = "") -> Visit:
         """A page of `origin` shows the site's widget, in language `locale`, by default the site's own.
 
         Raises `NotFound`, `Forbidden`, `Invalid` (identity).
         """
         async with translated(), self._pool.acquire() as connection, connection.transaction():
-            site = await connection.fetchrow(
-                """SELECT id, name, origins, secret, greeting, suggestions, texts, theme, locale, assistant_name, closed
-                   FROM sites_site WHERE key = $1""",
-                key,
-            )
-            if site is None:
-                raise NotFound("There is no site with this key.")
-            if site["closed"]:
-                raise Forbidden("This site is closed.")
-            if origin not in site["origins"]:
-                raise Forbidden("This site does not list the page's origin; add it to the site's origins.")
+            site = await _site(connection, key, origin)
             if identity:
                 user, kept = await self._known(connection, site["id"], token, check_identity(identity, site["secret"]))
             else:
@@ -114,6 +119,22 @@ class Visitors:
             site,
         )
         return str(row["user_id"]) if row else None
+
+
+async def _site(connection: Connection, key: str, origin: str) -> asyncpg.Record:
+    """Raises `NotFound`, `Forbidden`."""
+    site = await connection.fetchrow(
+        """SELECT id, name, origins, secret, greeting, suggestions, texts, theme, locale, assistant_name, closed
+           FROM sites_site WHERE key = $1""",
+        key,
+    )
+    if site is None:
+        raise NotFound("There is no site with this key.")
+    if site["closed"]:
+        raise Forbidden("This site is closed.")
+    if origin not in site["origins"]:
+        raise Forbidden("This site does not list the page's origin; add it to the site's origins.")
+    return site
 
 
 async def _create(connection: Connection, site: object, token: str, who: Identity) -> str:

@@ -170,6 +170,31 @@ async def test_many_visitors_of_one_address_are_slowed_down(api: Api) -> None:
     assert answers[-1].headers["access-control-allow-origin"] == SHOP
 
 
+# --- how a site looks ------------------------------------------------------------------------------------------------
+
+
+async def look(api: Api, site: str, origin: str = SHOP) -> httpx.Response:
+    return await api.client().get("/api/v1/widget/site", params={"site": site}, headers={"Origin": origin})
+
+
+async def test_a_page_learns_how_the_site_looks_and_no_visitor_is_made(api: Api) -> None:
+    before = await api.store.pool.fetchval("SELECT count(*) FROM sites_visitor")
+    answer = await look(api, "test")
+    assert answer.status_code == 200
+    assert set(answer.json()) == {"name", "theme", "locale"}
+    assert answer.headers["access-control-allow-origin"] == SHOP
+    assert "max-age" in answer.headers["cache-control"]
+    assert await api.store.pool.fetchval("SELECT count(*) FROM sites_visitor") == before
+
+
+async def test_a_page_of_another_origin_learns_why_there_is_no_widget(api: Api) -> None:
+    answer = await look(api, "test", "https://elsewhere.example")
+    assert "origin" in problem(answer, 403, "forbidden")["detail"]
+    assert answer.headers["access-control-allow-origin"] == "https://elsewhere.example"
+    assert "max-age" not in answer.headers.get("cache-control", "")
+    problem(await look(api, "nothing"), 404, "not_found")
+
+
 # --- conversations ---------------------------------------------------------------------------------------------------
 
 
