@@ -30,12 +30,14 @@ export function App({ place, product, signedIn }: { place: Place; product: strin
       // Nothing is on screen yet that would be lost: the page was kept from a time when somebody was signed in.
       if (epoch === null && connection.status === "refused" && connection.code === "unauthenticated") setClient(null);
     });
-    addEventListener("online", tryNow);
+    // On `offline` too: a socket stays open without a network, and has to be asked whether it lives.
+    const network = ["online", "offline"] as const;
+    for (const event of network) addEventListener(event, tryNow);
     document.addEventListener("visibilitychange", tryNow);
     client.start();
     return () => {
       leave();
-      removeEventListener("online", tryNow);
+      for (const event of network) removeEventListener(event, tryNow);
       document.removeEventListener("visibilitychange", tryNow);
       client.stop();
     };
