@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ninja import NinjaAPI
 
-from chatserver.api import ask, auth, documents, problems, rooms, widget
+from chatserver.api import ask, auth, documents, people, problems, rooms, sources, widget
 
 __all__ = ["api"]
 
@@ -18,5 +18,7 @@ problems.install(api)
 api.add_router("/auth", auth.router)
 api.add_router("/widget", widget.router)
 api.add_router("/rooms", rooms.router)
+api.add_router("/rooms", sources.router)
+api.add_router("", people.router)
 api.add_router("", ask.router)
 api.add_router("", documents.router)

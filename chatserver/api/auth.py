@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from django.contrib.auth import alogin, alogout
 from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema
@@ -43,9 +45,24 @@ class Ticket(Schema):
     ticket: str = Field(description="good for one socket within 60 s")
 
 
-class Me(Schema):
+class Account(Schema):
     id: str
     name: str
+
+
+class Place(Schema):
+    """A site of a user."""
+
+    id: str
+    name: str
+    assistant: str = Field(description="the name of its assistant; `@name` asks it")
+    role: str = Field(description="`admin`, `operator` or `member`")
+
+
+class Me(Account):
+    kind: Literal["user", "visitor", "operator", "assistant", "system"]
+    admin: bool = Field(description="manages a site: its rooms, people and documents")
+    sites: list[Place] = Field(description="where rooms may be made; the first 100")
 
 
 @router.post("/token", response=Tokens)
@@ -78,13 +95,28 @@ async def ticket(request: HttpRequest, response: HttpResponse) -> Ticket:
     return Ticket(ticket=await tokens.ticket(principal.user.id, site=principal.site, origin=origin))
 
 
-@router.post("/login", response=Me)
-async def login(request: HttpRequest, body: Credentials) -> Me:
+@router.get("/me", response=Me)
+async def me(request: HttpRequest, response: HttpResponse) -> Me:
+    """Whose the session cookie or the bearer token is."""
+    principal = await current(request)
+    response["Cache-Control"] = "no-store"
+    sites = await wiring.services().principals.sites(principal)
+    return Me(
+        id=principal.user.id,
+        name=principal.user.name,
+        kind=principal.user.kind,
+        admin=principal.superuser or "admin" in principal.roles.values(),
+        sites=[Place(id=site.id, name=site.name, assistant=site.assistant, role=site.role) for site in sites],
+    )
+
+
+@router.post("/login", response=Account)
+async def login(request: HttpRequest, body: Credentials) -> Account:
     """For our own pages: a session cookie."""
     check_csrf(request)
     user = await _authenticate(request, body)
     await alogin(request, user)
-    return Me(id=str(user.pk), name=str(user))
+    return Account(id=str(user.pk), name=str(user))
 
 
 @router.post("/logout", response={204: None})

@@ -19,7 +19,7 @@ from chatserver.protocol.frames import (
 from chatserver.realtime.hub import Hub
 from chatserver.rooms.access import Right, room_for
 from chatserver.rooms.store import Store
-from chatserver.rooms.types import RoomChange
+from chatserver.rooms.types import Person, RoomChange
 from chatserver.sites.principals import Principal
 
 __all__ = ["Managing"]
@@ -85,6 +85,21 @@ class Managing:
             await self._store.update_room(room, title=None if title is None else _title(title), policy=policy)
         )
         return await self.entry(principal, room)
+
+    async def find_people(
+        self, principal: Principal, text: str, *, room: str | None = None, site: str | None = None, limit: int = 20
+    ) -> tuple[list[Person], bool]:
+        """Users whom the caller may invite, of their sites or the one named; with `room`, into that one. Raises
+        `Forbidden` for visitors and for those who may not invite there.
+        """
+        if principal.user.kind == "visitor":
+            raise Forbidden("Visitors do not invite people.")
+        if room is not None:
+            site = (await room_for(self._store, principal, room, Right.MANAGE)).site
+        if site is not None and site not in principal.roles and not principal.superuser:
+            raise Forbidden("You do not belong to this site.")
+        sites = [site] if site is not None else None if principal.superuser else list(principal.roles)
+        return await self._store.find_people(sites, principal.user.id, text, limit, room)
 
     async def invite(self, principal: Principal, room: str, user: str, role: Role = "member") -> None:
         """Add a member, or give one another role. Raises `Forbidden`, `Invalid`, `Conflict` when it is full."""

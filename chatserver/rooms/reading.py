@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import asyncpg
@@ -19,7 +20,7 @@ from chatserver.protocol.frames import (
 )
 from chatserver.realtime.ports import Head, Pending, RoomPosition, RoomState
 from chatserver.rooms import wire
-from chatserver.rooms.types import MessageInfo, Room
+from chatserver.rooms.types import MessageInfo, Person, Room
 
 __all__ = ["Reading"]
 
@@ -74,6 +75,16 @@ HISTORY = f"""SELECT {wire.MESSAGE} AS wire FROM rooms_message m JOIN sites_user
 
 MESSAGE = f"""SELECT {wire.MESSAGE} AS wire FROM rooms_message m JOIN sites_user a ON a.id = m.author_id
   JOIN rooms_room r ON r.id = m.room_id JOIN sites_site s ON s.id = r.site_id WHERE m.id = $1::uuid"""
+
+# Of the users who belong to a site, which are few beside its visitors.
+PEOPLE = """SELECT u.id, u.username, u.kind, CASE WHEN u.name <> '' THEN u.name ELSE u.username END AS shown
+  FROM sites_user u
+  WHERE u.id IN (SELECT user_id FROM sites_sitemember WHERE $1::uuid[] IS NULL OR site_id = ANY($1::uuid[]))
+    AND u.is_active AND u.kind IN ('user', 'operator') AND u.id <> $2::uuid
+    AND (lower(u.username) LIKE $3 OR ' ' || lower(u.name) LIKE '% ' || $3)
+    AND NOT EXISTS (SELECT 1 FROM rooms_member b WHERE b.room_id = $5::uuid AND b.user_id = u.id)
+  ORDER BY lower(CASE WHEN u.name <> '' THEN u.name ELSE u.username END), u.id LIMIT $4"""
+_LIKE = re.compile(r"[\\%_]")
 
 _pending = msgspec.json.Decoder(list[Pending])
 _entry = msgspec.json.Decoder(RoomEntry)
@@ -162,6 +173,20 @@ class Reading:
                 users,
             )
         return {str(row["user_id"]) for row in rows}
+
+    async def find_people(
+        self, sites: Sequence[str] | None, user: str, text: str, limit: int, room: str | None = None
+    ) -> tuple[list[Person], bool]:
+        """Active members of the sites (None: of any) whose user name, or a word of whose name, begins with `text`, but
+        not `user`, nor who is in `room`; and whether there are more.
+        """
+        pattern = _LIKE.sub(r"\\\g<0>", text.strip().lower()) + "%"
+        async with translated():
+            rows = await self._pool.fetch(PEOPLE, sites, user, pattern, limit + 1, room)
+        people = [
+            Person(id=str(row["id"]), name=row["shown"], kind=row["kind"], username=row["username"]) for row in rows
+        ]
+        return people[:limit], len(people) > limit
 
     async def sites(self) -> list[str]:
         """The ids of the first few sites."""

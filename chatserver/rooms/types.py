@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from chatserver.protocol.frames import Member, Message, Role, RoomMeta, Status, User
 
-__all__ = ["Appended", "Draft", "Job", "JobBeat", "MessageInfo", "Room", "RoomChange"]
+__all__ = ["Appended", "Draft", "Job", "JobBeat", "MessageInfo", "Person", "Room", "RoomChange"]
 
 
 class Draft(Struct, frozen=True, kw_only=True):
@@ -82,3 +82,12 @@ class RoomChange(Struct, frozen=True, kw_only=True):
     meta: RoomMeta
     members: tuple[Member, ...] = ()
     removed: tuple[str, ...] = ()
+
+
+class Person(Struct, frozen=True, kw_only=True):
+    """A user whom one may invite."""
+
+    id: str
+    name: str
+    kind: str
+    username: str

@@ -19,10 +19,11 @@ from chatserver.protocol.frames import User
 from chatserver.sites import models
 from chatserver.sites.tokens import TICKET_PREFIX, Tokens
 
-__all__ = ["Principal", "Principals"]
+__all__ = ["Principal", "Principals", "SiteEntry"]
 
 ORIGIN_SECONDS = 5.0
 ORIGINS_MAX = 1000
+SITES_MAX = 100
 
 USER = """SELECT u.id, u.username, u.name, u.kind, u.password, u.is_active, u.is_superuser, v.site_id, s.closed,
   (SELECT json_object_agg(m.site_id, m.role) FROM sites_sitemember m WHERE m.user_id = u.id) AS roles
@@ -50,6 +51,15 @@ class Principal(Struct, frozen=True, kw_only=True):
     def operates(self, site: str) -> bool:
         """May answer the site's visitors."""
         return self.superuser or self.roles.get(site) in ("admin", "operator")
+
+
+class SiteEntry(Struct, frozen=True, kw_only=True):
+    """A site as one of its users sees it; `assistant` is the name its assistant goes by."""
+
+    id: str
+    name: str
+    assistant: str
+    role: str
 
 
 class Principals:
@@ -92,6 +102,26 @@ class Principals:
     async def from_user(self, user: str) -> Principal:
         """Of a user who has proved it elsewhere."""
         return _principal(await self._row(user))
+
+    async def sites(self, principal: Principal) -> list[SiteEntry]:
+        """The first of the sites that a user belongs to, by name; of a superuser all, as their administrator."""
+        async with translated():
+            rows = await self._pool.fetch(
+                """SELECT id, name, assistant_name FROM sites_site WHERE $1 OR id = ANY($2::uuid[])
+                   ORDER BY lower(name), id LIMIT $3""",
+                principal.superuser,
+                list(principal.roles),
+                SITES_MAX,
+            )
+        return [
+            SiteEntry(
+                id=str(row["id"]),
+                name=row["name"],
+                assistant=row["assistant_name"],
+                role="admin" if principal.superuser else principal.roles[str(row["id"])],
+            )
+            for row in rows
+        ]
 
     async def is_site_origin(self, origin: str) -> bool:
         """Whether an open site lists `origin`; a change is seen within 5 s."""
