@@ -13,10 +13,11 @@ from typing import Any
 import psycopg
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 
 from chatserver.providers.scripted import ScriptedServer
 from chatserver.serving.embedded import Engines
+from tests.browser.rooms import Rooms
 from tests.conftest import fresh_database
 from tests.server import ROOT, Server
 
@@ -27,27 +28,38 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 
 @dataclass
 class Demo:
-    """Two servers on one demo; pages and what goes wrong in them."""
+    """Two servers on one demo, with one scripted model; pages, and what goes wrong in them."""
 
     servers: tuple[Server, Server]
+    upstream: ScriptedServer
+    database_url: str
     browser: Browser
     problems: list[str] = field(default_factory=list)
 
-    async def page(self, number: int = 0, **options: Any) -> Page:
-        """The page of a server, in a browser profile of its own."""
+    async def page(self, path: str = "/", number: int = 0, **options: Any) -> Page:
+        """A page of a server, in a browser profile of its own."""
         page = await (await self.browser.new_context(**options)).new_page()
-        page.on("pageerror", lambda error: self.problems.append(str(error)))
-        page.on("console", lambda message: self.problems.append(message.text) if message.type == "error" else None)
-        await page.goto(self.servers[number].http)
+        self.watch(page)
+        await page.goto(f"{self.servers[number].http}{path}")
         return page
 
-    async def signed_in(self, number: int = 0) -> Page:
-        page = await self.page(number)
-        await page.get_by_label("User name").fill("demo")
-        await page.get_by_label("Password").fill(PASSWORD)
-        await page.get_by_role("button", name="Sign in").click()
-        await page.get_by_role("heading", name="Welcome").wait_for()
-        return page
+    def watch(self, page: Page) -> None:
+        """Every script error and every complaint in the console is a problem of the test."""
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.on("console", self._heard)
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.problems.append(f"{message.text} ({message.location['url']})")
+
+    async def signed_in(self, number: int = 0, **options: Any) -> Rooms:
+        """The rooms app, as the user `demo`."""
+        page = await self.page("/app/", number, **options)
+        await page.locator("input[name=username]").fill("demo")
+        await page.locator("input[name=password]").fill(PASSWORD)
+        await page.locator("input[name=password]").press("Enter")
+        await page.locator(".room-list").wait_for()
+        return Rooms(page)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -65,7 +77,7 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def servers(
     engines: Engines, template_database: str, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[tuple[Server, Server]]:
+) -> AsyncIterator[tuple[Server, Server, ScriptedServer, str]]:
     with fresh_database(engines, template_database) as url:
         environ = {
             "DATABASE_URL": url,
@@ -86,12 +98,13 @@ async def servers(
                 with psycopg.connect(url, autocommit=True) as connection:
                     # As `manage.py serve` does for its port.
                     connection.execute("UPDATE sites_site SET origins = %s", [[one.http, two.http]])
-                yield one, two
+                yield one, two, upstream, url
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def demo(servers: tuple[Server, Server], browser: Browser) -> AsyncIterator[Demo]:
-    demo = Demo(servers, browser)
+async def demo(servers: tuple[Server, Server, ScriptedServer, str], browser: Browser) -> AsyncIterator[Demo]:
+    one, two, upstream, url = servers
+    demo = Demo((one, two), upstream, url, browser)
     yield demo
     for context in browser.contexts:
         await context.close()
