@@ -34,8 +34,8 @@ export interface Host {
   unread(count: number): void;
   /** The server wants no widget on this page: say so to its developer and go. */
   refuse(code: string, message: string): void;
-  /** Give rules to the shadow root; returns how to change them. */
-  style(css: string): (css: string) => void;
+  /** Give rules to the shadow root. */
+  style(css: string): void;
 }
 
 /** The core's side. */

@@ -1,5 +1,5 @@
 /** The few texts of the launcher; those of the panel come with the core. */
-import { chooseLocale, defineTexts } from "../ui/texts.ts";
+import { defineTexts, LOCALES } from "../ui/texts.ts";
 import type { MoreTexts } from "./host.ts";
 
 export const LABELS = defineTexts({
@@ -17,16 +17,13 @@ export const LABELS = defineTexts({
   },
 });
 
-/** The first of `wanted` for which there are texts, ours or the page's own. */
+/** The first of `wanted` for which there are texts, ours or the page's own: as it is, else another form of the language. */
 export function pickLocale(wanted: readonly (string | null | undefined)[], more: MoreTexts): string {
-  const theirs = Object.keys(more);
+  const known = [...LOCALES, ...Object.keys(more)];
   for (const tag of wanted) {
     if (!tag) continue;
-    const exact =
-      theirs.find((locale) => same(locale, tag)) ?? theirs.find((locale) => same(language(locale), language(tag)));
-    if (exact) return exact;
-    const ours = chooseLocale([tag]);
-    if (same(language(ours), language(tag))) return ours;
+    const found = known.find((one) => same(one, tag)) ?? known.find((one) => same(language(one), language(tag)));
+    if (found) return found;
   }
   return "en";
 }

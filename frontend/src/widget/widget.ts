@@ -11,6 +11,7 @@ import { Launcher } from "./launcher.ts";
 import { askSite, explain, Refused, type SiteInfo } from "./site.ts";
 import { browserStorage } from "./storage.ts";
 import { addStyle } from "./styles.ts";
+import { themeRules } from "./theme.ts";
 
 export class Widget implements Host, Owner {
   readonly config: Config;
@@ -85,8 +86,8 @@ export class Widget implements Host, Owner {
     this.#launcher.unread = count;
   }
 
-  style(rules: string): (rules: string) => void {
-    return addStyle(this.shadow, rules, this.config.nonce);
+  style(rules: string): void {
+    addStyle(this.shadow, rules, this.config.nonce);
   }
 
   refuse(code: string, message: string): void {
@@ -142,6 +143,7 @@ export class Widget implements Host, Owner {
     }
     if (this.#gone) return false;
     this.#applyLook();
+    if (this.site) this.style(themeRules(this.site.theme));
     this.element.hidden = false;
     this.emit("ready", { site });
     return true;
