@@ -1,4 +1,6 @@
-"""What `make run` shows on an empty database: a site, a user who may do everything, a room, our own documentation."""
+"""What `make run` shows on an empty database: a site, a user who may do everything, a room, documents: our own
+documentation, and what the pages of the demo site say.
+"""
 
 from __future__ import annotations
 
@@ -17,26 +19,28 @@ from chatserver.rooms.store import Store
 from chatserver.serving.embedded import end_with_parent
 from chatserver.sites.models import Site, SiteMember, User
 
-__all__ = ["Demo", "ingest_documentation", "make_demo", "refresh_demo"]
+__all__ = ["KEY", "Demo", "ingest_documentation", "make_demo", "refresh_demo"]
 
 KEY = "demo"
 USERNAME = "demo"
 COLLECTION = "Documentation"
-DOCUMENTS = ("README.md", "README.zh-CN.md", "docs")
+DOCUMENTS = ("README.md", "README.zh-CN.md", "docs", "chatserver/serving/demo_site/content")
 TEXTS: dict[str, dict[str, Any]] = {
     "en": {
-        "greeting": "Hello! What would you like to know?",
+        "greeting": "Hello! Ask me about our coffee, your order or when we are open.",
         "suggestions": [
-            "How do I add documents?",
-            "How do I connect a language model?",
-            "What happens when a server dies?",
+            "When are you open on Sunday?",
+            "What does shipping cost?",
+            "How do I brew with a French press?",
+            "Which coffee is decaffeinated?",
         ],
     },
     "zh-CN": {
-        "greeting": "你好！请问有什么想了解的？",
-        "suggestions": ["如何添加文档？", "如何接入语言模型？", "服务器宕机时会怎样？"],
+        "greeting": "您好！关于咖啡、订单或营业时间，都可以问我。",
+        "suggestions": ["周日几点营业？", "运费是多少？", "怎样用法压壶冲咖啡？", "哪一款是低因咖啡？"],
     },
 }
+"""What the widget says on the demo site (`serving.demo_site`)."""
 
 
 class Demo(Struct, frozen=True):
@@ -51,7 +55,7 @@ def make_demo(settings: Config, origins: list[str]) -> Demo:
     site, _ = Site.objects.get_or_create(
         key=KEY,
         defaults={
-            "name": "Demo",
+            "name": "Harbour Roasters",
             "origins": origins,
             "locale": settings.default_language,
             **TEXTS[settings.default_language],
@@ -73,7 +77,7 @@ def make_demo(settings: Config, origins: list[str]) -> Demo:
 
 
 def ingest_documentation(settings: Config) -> bool:
-    """Read our documentation into the demo's collection; whether all went well (it has told what did not).
+    """Read the documents into the demo's collection; whether all went well (it has told what did not).
 
     In a process of its own: the search library and the embedding model bring threads along, beside which this process
     could not safely fork the children that it starts later.

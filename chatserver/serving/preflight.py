@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -15,9 +16,10 @@ from chatserver.errors import ConfigError, EngineMissing
 from chatserver.providers.detect import choose_embedder
 from chatserver.serving.embedded import end_with_parent
 
-__all__ = ["check_embedder", "check_redis", "free_port"]
+__all__ = ["check_embedder", "check_redis", "free_port", "free_port_after"]
 
 REDIS_SECONDS = 5.0
+NEIGHBOURS = 20
 MODULE = "chatserver.serving.preflight"
 
 
@@ -28,6 +30,14 @@ def free_port(host: str, port: int) -> int:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind((host, port))
         return int(probe.getsockname()[1])
+
+
+def free_port_after(host: str, port: int) -> int:
+    """The next port that is free, or any that is when the next ones are all taken."""
+    for candidate in range(port + 1, min(port + 1 + NEIGHBOURS, 65536)):
+        with contextlib.suppress(OSError):
+            return free_port(host, candidate)
+    return free_port(host, 0)
 
 
 def check_redis(settings: Config) -> None:

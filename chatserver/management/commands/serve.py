@@ -1,7 +1,8 @@
 """`manage.py serve`: the whole server with one command.
 
-It brings the database up to date, makes the demo where there is nothing yet, and keeps gunicorn (N Daphne processes)
-and a Celery worker running until Ctrl-C or SIGTERM. `manage.py` has started PostgreSQL and Redis where none are named.
+It brings the database up to date, makes the demo where there is nothing yet, and keeps gunicorn (N Daphne processes), a
+Celery worker and the demo site running until Ctrl-C or SIGTERM. `manage.py` has started PostgreSQL and Redis where none
+are named.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from django.db.migrations.exceptions import MigrationSchemaMissing
 
 from chatserver.config import BASE_DIR, Config, config
 from chatserver.errors import EngineMissing
-from chatserver.serving.demo import Demo, ingest_documentation, make_demo, refresh_demo
+from chatserver.serving.demo import KEY, Demo, ingest_documentation, make_demo, refresh_demo
 from chatserver.serving.embedded import engines_alive
-from chatserver.serving.origins import own_origins, url
-from chatserver.serving.preflight import check_embedder, check_redis, free_port
+from chatserver.serving.origins import demo_origins, own_origins, url
+from chatserver.serving.preflight import check_embedder, check_redis, free_port, free_port_after
 from chatserver.serving.supervise import Child, Supervisor
 from chatserver.sites.models import Site
 
@@ -43,29 +44,37 @@ class Command(BaseCommand):
             default=settings.processes,
             help=f"web processes (PROCESSES, {settings.processes})",
         )
-        parser.add_argument("--no-demo", action="store_true", help="leave an empty database empty")
+        parser.add_argument("--no-demo", action="store_true", help="leave an empty database empty; no demo site")
 
     def handle(self, *args: Any, host: str, port: int, processes: int, no_demo: bool, **options: Any) -> None:
         settings = config()
         port = self._check_port(host, port)
+        demo_port = 0 if no_demo else self._check_demo_port(host, port, settings.demo_port)
         check_redis(settings)
         check_embedder(settings)
-        demo = self._prepare(settings, own_origins(settings, host, port), not no_demo)
+        origins = own_origins(settings, host, port) + (demo_origins(settings, host, demo_port) if demo_port else [])
+        demo = self._prepare(settings, origins, not no_demo)
+        if not _has_demo():
+            demo_port = 0
         address = url(host, port)
+        demo_url = settings.demo_url or (f"{url(host, demo_port)}/" if demo_port else "")
         told = False
 
         def tell() -> None:
             nonlocal told
             if not told and _healthy(address):
                 told = True
-                self._greet(address, demo, settings)
+                self._greet(address, demo_url, demo, settings)
 
-        environ = {**os.environ, "HOST": host, "PORT": str(port), "PYTHONUNBUFFERED": "1"}
+        environ = {**os.environ, "HOST": host, "PORT": str(port), "DEMO_URL": demo_url, "PYTHONUNBUFFERED": "1"}
         children = [
             Child("The web server", _gunicorn(host, port, processes, settings), environ=environ),
-            # Second, so that it does not take the web server's time while people wait for that.
+            # After it, so that they do not take the web server's time while people wait for that.
             Child("The background worker", _celery(settings), essential=False, after=lambda: told, environ=environ),
         ]
+        if demo_port:
+            command = _demo_site(host, demo_port, settings.public_url or address)
+            children.append(Child("The demo site", command, essential=False, after=lambda: told, environ=environ))
         try:
             if demo:
                 ingest_documentation(settings)
@@ -87,6 +96,15 @@ class Command(BaseCommand):
             )
             raise SystemExit(1) from None
 
+    def _check_demo_port(self, host: str, port: int, wanted: int) -> int:
+        if not wanted:
+            return free_port_after(host, port)
+        try:
+            return free_port(host, wanted)
+        except OSError as error:
+            self.stderr.write(f"Cannot listen on {host}:{wanted} ({error.strerror}). Choose another DEMO_PORT.")
+            raise SystemExit(1) from None
+
     def _prepare(self, settings: Config, origins: list[str], with_demo: bool) -> Demo | None:
         try:
             call_command("migrate", interactive=False, verbosity=0)
@@ -102,8 +120,10 @@ class Command(BaseCommand):
         connections.close_all()
         return demo
 
-    def _greet(self, address: str, demo: Demo | None, settings: Config) -> None:
-        lines = [f"Ready: {address}"]
+    def _greet(self, address: str, demo_url: str, demo: Demo | None, settings: Config) -> None:
+        lines = [f"Ready: {address}", f"Rooms: {address}/app/"]
+        if demo_url:
+            lines.append(f"Widget: {demo_url} (the demo site)")
         if demo and demo.password:
             lines.append(_sign_in(demo))
         if settings.llm_base_url:
@@ -117,8 +137,15 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
+def _has_demo() -> bool:
+    try:
+        return Site.objects.filter(key=KEY).exists()
+    finally:
+        connections.close_all()
+
+
 def _sign_in(demo: Demo) -> str:
-    return f"Sign in as {demo.username} with password {demo.password} (shown only now), or enter as a visitor."
+    return f"Sign in as {demo.username} with password {demo.password} (shown only now)."
 
 
 def _port(value: str) -> int:
@@ -141,6 +168,11 @@ def _gunicorn(host: str, port: int, processes: int, settings: Config) -> list[st
         *("--bind", bind, "--backlog", str(BACKLOG), "--timeout", "30", "--graceful-timeout", "20"),
         *("--no-control-socket", "--log-level", "warning"),
     ]
+
+
+def _demo_site(host: str, port: int, server: str) -> list[str]:
+    where = ("--host", host, "--port", str(port))
+    return [sys.executable, "-m", "chatserver.serving.demo_site", *where, "--server", server]
 
 
 def _celery(settings: Config) -> list[str]:
