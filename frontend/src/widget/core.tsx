@@ -1,6 +1,7 @@
 /** The panel and all behind it: comes when the launcher is used, or when somebody returns. */
 import { render } from "preact";
-import parts from "../ui/parts.css?inline";
+import avatar from "../ui/avatar.css?inline";
+import controls from "../ui/controls.css?inline";
 import tokens from "../ui/tokens.css?inline";
 import { Announcer } from "./announcer.ts";
 import { follow } from "./follower.ts";
@@ -20,7 +21,7 @@ export function mount(host: Host): Core {
   const t = TEXTS.in(host.locale, textsFor(host.locale, host.moreTexts));
   const frame = document.createElement("div");
   frame.className = "frame";
-  host.style(tokens + parts + css);
+  host.style(tokens + controls + avatar + css);
   host.shadow.append(frame, announcer.region);
 
   let identity: Identity | undefined = host.identity;
@@ -128,7 +129,6 @@ export function mount(host: Host): Core {
       window.removeEventListener("pageshow", online);
       end();
       announcer.stop();
-      sound.close();
       render(null, frame);
     },
   };

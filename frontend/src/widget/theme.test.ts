@@ -1,6 +1,6 @@
 // @vitest-environment happy-dom
 import { beforeEach, expect, it, vi } from "vitest";
-import { contrasting, themeRules } from "./theme.ts";
+import { themeRules } from "./theme.ts";
 
 beforeEach(() => {
   // happy-dom judges no values; a browser does, in tests/browser.
@@ -29,9 +29,7 @@ it.each([
   expect(themeRules({ accent })).toBe("");
 });
 
-it("writes on a colour what can be read there", () => {
-  expect(contrasting("#ffcc00")).toBe("#000");
-  expect(contrasting("#0b6b62")).toBe("#fff");
-  expect(themeRules({ accent: "#ffcc00" })).toContain("--cs-on-accent: #000;");
-  expect(themeRules({ accent: "#ffcc00", on_accent: "#123" })).toContain("--cs-on-accent: #123;");
+it("takes what is written on the colour, a font and a radius", () => {
+  const rules = themeRules({ accent: "#ffcc00", on_accent: "#123", font: "Georgia, serif", radius: "4px" });
+  expect(rules).toContain("--cs-on-accent: #123; --cs-radius-lg: 4px; --cs-font: Georgia, serif;");
 });

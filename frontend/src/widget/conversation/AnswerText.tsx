@@ -40,10 +40,17 @@ export function AnswerText(props: { message: Message; onCite(n: number): void })
   useEffect(() => {
     if (!shown.current) return;
     if (answer) grow(shown.current, answer);
-    else if (message.status !== "pending") finish(shown.current, message);
+    else if (message.status === "pending") restart(shown.current);
+    else finish(shown.current, message);
   });
 
   return <div ref={box} class="md" />;
+}
+
+/** Asked for again, and not begun yet. */
+function restart(shown: Shown): void {
+  if (shown.text) shown.writer.reset();
+  Object.assign(shown, { text: "", ended: false });
 }
 
 function grow(shown: Shown, answer: Answer): void {

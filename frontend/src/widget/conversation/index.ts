@@ -2,6 +2,9 @@
  * Conversations as they are read: what was said, and the list of them. It comes on first open, while the server is asked who is
  * here, so that nobody waits for it, and pages whose visitors ask nothing are spared it.
  */
-export { default as css } from "./conversation.css?inline";
+import sources from "../../ui/sources.css?inline";
+import own from "./conversation.css?inline";
+
 export { History } from "./History.tsx";
 export { Log } from "./Log.tsx";
+export const css = sources + own;
