@@ -15,56 +15,59 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 AXE = ROOT / "frontend/node_modules/axe-core/axe.min.js"
 
 
-async def check(page: Page, state: str) -> None:
-    """Fails with what axe-core finds serious or critical in what is on the page now."""
+async def findings(page: Page, state: str) -> list[str]:
+    """What axe-core finds serious or critical in what is on the page now."""
     if not await page.evaluate("'axe' in window"):
         await page.evaluate(AXE.read_text())
     # Colours are judged where they have come to rest.
     await page.evaluate("Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => {})))")
     found = await page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
-    serious = [
+    return [
         f"{state}: {violation['id']} ({violation['impact']}): {violation['help']}\n  "
         + "\n  ".join(node["html"] for node in violation["nodes"])
         for violation in found["violations"]
         if violation["impact"] in ("serious", "critical")
     ]
-    assert not serious, "\n".join(serious)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 async def test_no_state_has_a_serious_finding(demo: Demo, scheme: Literal["light", "dark"], width: int) -> None:
     options = {"color_scheme": scheme, "viewport": {"width": width, "height": 800}, "reduced_motion": "reduce"}
+    found: list[str] = []
     page = await demo.page("/app/", **options)
     await page.get_by_label("User name").wait_for()
-    await check(page, "sign-in")
+    found += await findings(page, "sign-in")
 
     rooms = await demo.signed_in(**options)
     page = rooms.page
-    await check(page, "list of rooms")
+    found += await findings(page, "list of rooms")
     await rooms.create(f"Accessible {scheme} {width}")
-    await check(page, "empty room")
+    found += await findings(page, "empty room")
     await rooms.ask("What is a room?")
     await expect(rooms.answer.locator(".written")).to_contain_text("A room is")
-    await check(page, "answer being written")
+    found += await findings(page, "answer being written")
     await rooms.ended()
-    await check(page, "answer with sources")
+    found += await findings(page, "answer with sources")
     await rooms.answer.locator(".written .citation").first.click()
     await page.locator("mark").wait_for()
-    await check(page, "source panel")
+    found += await findings(page, "source panel")
     await page.keyboard.press("Escape")
     await page.get_by_role("button", name="Members").first.click()
-    await check(page, "members")
+    found += await findings(page, "members")
     await page.keyboard.press("Escape")
     await page.get_by_role("button", name="Room menu").click()
-    await check(page, "room menu")
+    found += await findings(page, "room menu")
     await page.get_by_role("menuitem", name="Invite people").click()
     await page.get_by_role("dialog").wait_for()
-    await check(page, "invite dialog")
+    found += await findings(page, "invite dialog")
+    assert not found, "\n".join(found)
 
 
 @pytest.mark.parametrize("language", ["en", "zh-CN"])
 async def test_the_start_page_has_no_serious_finding(demo: Demo, language: str) -> None:
+    found: list[str] = []
     for scheme in ("light", "dark"):
         page = await demo.page("/", locale=language, color_scheme=scheme)
-        await check(page, f"start page in {language}, {scheme}")
+        found += await findings(page, f"start page in {language}, {scheme}")
+    assert not found, "\n".join(found)

@@ -40,11 +40,16 @@ function languages(t: T, settings: Settings): MenuSection {
 export function AccountMenu({ settings, signOut }: { settings: Settings; signOut(): void }) {
   const { t } = useApp();
   const me = useMe();
+  const name = me?.name ?? "…";
   const leaving = { items: [{ label: t("signOut"), icon: <Leave />, onSelect: signOut }] };
   return (
-    <Menu label={t("account")} class="account" sections={[themes(t, settings), languages(t, settings), leaving]}>
+    <Menu
+      label={`${name}: ${t("account")}`}
+      class="account"
+      sections={[themes(t, settings), languages(t, settings), leaving]}
+    >
       {me && <Avatar user={me} size="sm" />}
-      <span class="account-name">{me?.name ?? "…"}</span>
+      <span class="account-name">{name}</span>
     </Menu>
   );
 }
@@ -53,7 +58,11 @@ export function AccountMenu({ settings, signOut }: { settings: Settings; signOut
 export function ThemeAndLanguage({ t, settings }: { t: T; settings: Settings }) {
   return (
     <div class="sign-in-settings">
-      <Menu label={t("language")} class="cs-button" sections={[languages(t, settings)]}>
+      <Menu
+        label={`${t("language")}: ${LANGUAGES[settings.locale]}`}
+        class="cs-button"
+        sections={[languages(t, settings)]}
+      >
         <Globe />
         {LANGUAGES[settings.locale]}
       </Menu>
