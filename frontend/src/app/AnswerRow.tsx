@@ -1,4 +1,4 @@
-import type { Answer, Message } from "../sdk/index.ts";
+import type { Answer, Message, Source } from "../sdk/index.ts";
 import { Avatar } from "../ui/Avatar.tsx";
 import { useClientState } from "../ui/hooks.ts";
 import { Retry, Stop } from "../ui/icons.tsx";
@@ -12,6 +12,7 @@ import { Problem } from "./parts/Problem.tsx";
 import { Quote } from "./Quote.tsx";
 import { useRoomActions } from "./room-context.ts";
 
+const NO_SOURCES: readonly Source[] = [];
 const STAGES = { queued: "queued", searching: "searching", writing: "writing" } as const;
 
 /** An answer of the assistant, also while it is being written. */
@@ -20,7 +21,7 @@ export function AnswerRow({ message, openSource }: { message: Message; openSourc
   const { room, openSource: show } = useRoomActions();
   const live = useClientState<Answer | null>(client, (state) => state.rooms[room]?.answers[message.id] ?? null);
   const pending = message.status === "pending";
-  const sources = (pending ? live?.sources : message.sources) ?? [];
+  const sources = (pending ? live?.sources : message.sources) ?? NO_SOURCES;
   if (message.status === "deleted") {
     return (
       <article class="message" aria-label={message.author.name}>
@@ -40,14 +41,7 @@ export function AnswerRow({ message, openSource }: { message: Message; openSourc
           <SentAt created={message.created} />
         </header>
         {message.reply_to && <Quote of={message.reply_to} asked />}
-        <AnswerText
-          message={message}
-          live={live}
-          onCitation={(n) => {
-            const source = sources.find((one) => one.n === n);
-            if (source) show(message, source);
-          }}
-        />
+        <AnswerText message={message} live={live} sources={sources} onSource={(source) => show(message, source)} />
         {pending && <Working stage={live?.stage ?? "queued"} message={message} />}
         {!pending && (
           <SourceChips

@@ -101,7 +101,7 @@ export function Composer(props: {
           }}
           onSend={send}
           onKeyDown={onKeyDown}
-          onSelect={mention.look}
+          onCaret={mention.look}
           onBlur={mention.close}
           {...mention.aria}
         />
@@ -176,12 +176,6 @@ function useMentions(
   const open = found.length > 0;
   const chosen = Math.min(active, found.length - 1);
 
-  function look() {
-    const area = input.current;
-    const collapsed = area && area.selectionStart === area.selectionEnd;
-    setCaret(collapsed ? area.selectionStart : null);
-  }
-
   function put(next: { text: string; caret: number }) {
     setText(next.text);
     setCaret(null);
@@ -210,7 +204,7 @@ function useMentions(
 
   return {
     open,
-    look,
+    look: setCaret,
     onKeyDown,
     close: () => setCaret(null),
     /** Puts the assistant before what is written. */

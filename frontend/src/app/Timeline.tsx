@@ -9,7 +9,7 @@ import { JumpToLatest } from "./JumpToLatest.tsx";
 import { Problem } from "./parts/Problem.tsx";
 import { Skeleton } from "./RoomList.tsx";
 import { RowView } from "./RowView.tsx";
-import { newSince, type Row, timelineRows } from "./timeline.ts";
+import { newSince, type Row, timelineRows, type Unread } from "./timeline.ts";
 
 /** Nearer to the end than this, one reads along, in px. */
 const AT_END = 40;
@@ -54,11 +54,11 @@ export function Timeline(props: {
     (state) => state.outgoing.filter((message) => message.room === id),
     sameItems,
   );
-  const [readAtOpening, setReadAtOpening] = useReadAtOpening(id);
+  const [unread, setUnread] = useUnreadAtOpening(id);
 
   const rows = useMemo(
-    () => timelineRows({ messages, outgoing, me, readAtOpening, members }),
-    [messages, outgoing, me, readAtOpening, members],
+    () => timelineRows({ messages, outgoing, me, unread, members }),
+    [messages, outgoing, me, unread, members],
   );
   const shift = useGrowth(rows);
 
@@ -66,6 +66,7 @@ export function Timeline(props: {
   const list = useRef<VirtualizerHandle>(null);
   /** One reads along at the end: what arrives keeps the end in sight. */
   const follows = useRef(true);
+  const opened = useRef(false);
   const [away, setAway] = useState(false);
   const [seen, setSeen] = useState(0);
   const [flash, setFlash] = useState<MessageId | null>(null);
@@ -108,8 +109,14 @@ export function Timeline(props: {
     markRead();
   });
 
+  /** Sizes are known, or have changed. */
+  const settled = useLatest(() => {
+    if (!opened.current || !list.current) return;
+    if (follows.current) toEnd();
+    else scrolled(list.current.scrollOffset);
+  });
+
   // Opening the room: to the first unread message, or to the end.
-  const opened = useRef(false);
   useLayoutEffect(() => {
     if (opened.current || rows.length === 0 || !loaded) return;
     opened.current = true;
@@ -130,11 +137,12 @@ export function Timeline(props: {
     const changed = () => {
       if (document.visibilityState === "visible") markRead();
       // What arrives while nobody looks is below the line on return.
-      else if (follows.current) setReadAtOpening(client.state.rooms[id]?.entry?.read ?? null);
+      else if (follows.current)
+        setUnread({ after: client.state.rooms[id]?.entry?.read ?? 0, upTo: Number.MAX_SAFE_INTEGER });
     };
     document.addEventListener("visibilitychange", changed);
     return () => document.removeEventListener("visibilitychange", changed);
-  }, [client, id, markRead, setReadAtOpening]);
+  }, [client, id, markRead]);
 
   const flashTimer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   useEffect(() => () => clearTimeout(flashTimer.current), []);
@@ -203,7 +211,7 @@ export function Timeline(props: {
               startMargin={START_HEIGHT}
               bufferSize={600}
               onScroll={scrolled}
-              onResize={() => follows.current && toEnd()}
+              onResize={settled}
             >
               {(row: Row) => (
                 <RowView
@@ -227,15 +235,17 @@ export function Timeline(props: {
 /** Height of what stands above the first row; room.css gives it the same. */
 const START_HEIGHT = 56;
 
-/** What was read when the room was opened, once that is known: the line above the first unread message stays there. */
-function useReadAtOpening(id: RoomId): [number | null, (read: number | null) => void] {
+/** What was unread when the room was opened, once that is known: the line above the first of it stays there. */
+function useUnreadAtOpening(id: RoomId): [Unread | null, (unread: Unread) => void] {
   const { client } = useApp();
-  const read = useClientState(client, (state) => state.rooms[id]?.entry?.read ?? null);
-  const [atOpening, set] = useState<number | null>(read);
-  useEffect(() => {
-    if (atOpening === null && read !== null) set(read);
-  }, [atOpening, read]);
-  return [atOpening, set];
+  const entry = useClientState(client, (state) => state.rooms[id]?.entry ?? null);
+  const [unread, set] = useState<Unread | null>(null);
+  if (unread === null && entry !== null) {
+    const opening = { after: entry.read ?? 0, upTo: entry.rev };
+    set(opening);
+    return [opening, set];
+  }
+  return [unread, set];
 }
 
 /** Whether, since the last rendering, rows came or went at the beginning: then what is on screen is held from the end. */

@@ -2,6 +2,9 @@
 import "../ui/tokens.css";
 import "../ui/parts.css";
 import "./styles/base.css";
+import "./styles/parts.css";
+import "./styles/dialog.css";
+import "./styles/sign-in.css";
 import "./styles/list.css";
 import "./styles/room.css";
 import "./styles/message.css";

@@ -20,26 +20,31 @@ export type Row =
   | (Place & { readonly kind: "message"; readonly message: Message; readonly readers: readonly Member[] })
   | (Place & { readonly kind: "outgoing"; readonly outgoing: Outgoing });
 
+/** The messages with a `seq` above `after` and up to `upTo`. */
+export interface Unread {
+  readonly after: number;
+  readonly upTo: number;
+}
+
 export interface TimelineInput {
   readonly messages: readonly Message[];
   /** Of this room. */
   readonly outgoing: readonly Outgoing[];
   readonly me: string | null;
-  /** What was read when the room was opened; null: no line. */
-  readonly readAtOpening: number | null;
+  /** What was unread when the room was opened: above the first message of it stands the line; null: no line. */
+  readonly unread: Unread | null;
   readonly members: readonly Member[];
 }
 
-export function timelineRows({ messages, outgoing, me, readAtOpening, members }: TimelineInput): Row[] {
+export function timelineRows({ messages, outgoing, me, unread, members }: TimelineInput): Row[] {
   const rows: Row[] = [];
   const readers = readersByIndex(messages, members, me);
   let before: { author: string | null; created: Date; ends: boolean } | null = null;
-  let lineDrawn = readAtOpening === null;
+  let lineDrawn = unread === null;
   for (const [index, message] of messages.entries()) {
     const created = new Date(message.created);
     const day = before === null || !sameDay(before.created, created) ? created : null;
-    const news =
-      !lineDrawn && message.seq > (readAtOpening ?? 0) && message.author.id !== me && message.status !== "deleted";
+    const news = !lineDrawn && unread !== null && isUnread(message, unread, me);
     const mine = message.author.id === me;
     lineDrawn ||= news;
     rows.push({
@@ -61,6 +66,10 @@ export function timelineRows({ messages, outgoing, me, readAtOpening, members }:
     before = { author: me, created, ends: false };
   }
   return rows;
+}
+
+function isUnread(message: Message, { after, upTo }: Unread, me: string | null): boolean {
+  return message.seq > after && message.seq <= upTo && message.author.id !== me && message.status !== "deleted";
 }
 
 /** Answers and replies stand for themselves: above them is said what they refer to. */

@@ -22,7 +22,8 @@ export interface GrowingTextareaProps {
   onSend(): void;
   /** Before the keys are looked at here; `preventDefault` keeps them from sending. */
   onKeyDown?: ((event: KeyboardEvent) => void) | undefined;
-  onSelect?: (() => void) | undefined;
+  /** The caret may have moved; null: something is selected. */
+  onCaret?: ((caret: number | null) => void) | undefined;
   onBlur?: (() => void) | undefined;
   label: string;
   placeholder?: string;
@@ -34,7 +35,7 @@ export interface GrowingTextareaProps {
 
 /** A textarea as high as its text, up to the CSS `max-height` of `.cs-input`; Enter sends, Shift+Enter begins a line. */
 export function GrowingTextarea(props: GrowingTextareaProps) {
-  const { value, onValue, onSend, onKeyDown, label, inputRef, ...rest } = props;
+  const { value, onValue, onSend, onKeyDown, onCaret, label, inputRef, ...rest } = props;
   const own = useRef<HTMLTextAreaElement>(null);
   const ref = inputRef ?? own;
   useLayoutEffect(() => {
@@ -44,6 +45,11 @@ export function GrowingTextarea(props: GrowingTextareaProps) {
     // scrollHeight has no border; with the border left out the last line would scroll.
     area.style.height = `${area.scrollHeight + area.offsetHeight - area.clientHeight}px`;
   }, [value]);
+  const tellCaret = ({
+    currentTarget: { selectionStart: start, selectionEnd: end },
+  }: {
+    currentTarget: HTMLTextAreaElement;
+  }) => onCaret?.(start === end ? start : null);
   return (
     <textarea
       {...rest}
@@ -52,7 +58,12 @@ export function GrowingTextarea(props: GrowingTextareaProps) {
       rows={1}
       aria-label={label}
       value={value}
-      onInput={(event) => onValue(event.currentTarget.value)}
+      onInput={(event) => {
+        onValue(event.currentTarget.value);
+        tellCaret(event);
+      }}
+      onKeyUp={tellCaret}
+      onClick={tellCaret}
       onKeyDown={(event) => {
         onKeyDown?.(event);
         if (event.defaultPrevented || !isSend(event)) return;

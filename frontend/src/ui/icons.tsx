@@ -43,7 +43,9 @@ export const People = /* @__PURE__ */ icon(
 export const PersonAdd = /* @__PURE__ */ icon(
   "M8 9.5a3 3 0 1 0 0-6 3 3 0 0 0 0 6zM3 16.5v-.7a4 4 0 0 1 4-4h2a4 4 0 0 1 4 4v.7M16 7v5M13.5 9.5h5",
 );
-export const More = /* @__PURE__ */ icon("M4.5 10h.01M10 10h.01M15.5 10h.01");
+export const More = /* @__PURE__ */ icon(
+  "M4 10a.6.6 0 1 0 1.2 0 .6.6 0 1 0-1.2 0zM9.4 10a.6.6 0 1 0 1.2 0 .6.6 0 1 0-1.2 0zM14.8 10a.6.6 0 1 0 1.2 0 .6.6 0 1 0-1.2 0z",
+);
 export const Reply = /* @__PURE__ */ icon("M8 5 3.5 9.5 8 14M3.5 9.5h8a5 5 0 0 1 5 5v1");
 export const Edit = /* @__PURE__ */ icon("m12.8 4.2 3 3L7 16l-3.8.8.8-3.8 8.8-8.8z");
 export const Trash = /* @__PURE__ */ icon(

@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import type { RoomId } from "../../sdk/index.ts";
 import { Avatar } from "../../ui/Avatar.tsx";
 import { Close } from "../../ui/icons.tsx";
-import { useApp } from "../context.ts";
+import { useApp, useMe } from "../context.ts";
 import { useLoaded } from "../parts/action.ts";
 import { Problem } from "../parts/Problem.tsx";
 
@@ -19,11 +19,13 @@ export function PeoplePicker(props: {
   onChosen(chosen: readonly Person[]): void;
 }) {
   const { api, t } = useApp();
+  const me = useMe();
   const { room, chosen, onChosen } = props;
   const [query, setQuery] = useState("");
   const path = `people?q=${encodeURIComponent(query.trim())}${room ? `&room=${room}` : ""}`;
   const { value, error, loading, again } = useLoaded(path, () => api.call<{ people: Person[] }>("GET", path));
-  const found = value?.people.filter((person) => !chosen.some(({ id }) => id === person.id)) ?? [];
+  const found =
+    value?.people.filter((person) => person.id !== me?.id && !chosen.some(({ id }) => id === person.id)) ?? [];
   return (
     <fieldset class="people">
       <legend>{t("people")}</legend>
