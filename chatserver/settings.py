@@ -94,7 +94,7 @@ LOCALE_PATHS = [BASE_DIR / "chatserver" / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 
-STATIC_URL = "static/"
+STATIC_URL = f"{_config.prefix}/static/"
 # The built front end, and the packages' own: read when the process starts; there is no collectstatic to forget.
 STATICFILES_DIRS = [folder for folder in (FRONTEND_DIR,) if folder.is_dir()]
 WHITENOISE_USE_FINDERS = True

@@ -41,6 +41,8 @@ TEXTS: dict[str, dict[str, Any]] = {
     },
 }
 """What the widget says on the demo site (`serving.demo_site`)."""
+THEME = {"accent": "#a83f22", "scheme": "light"}
+"""The demo site's own colours."""
 
 
 class Demo(Struct, frozen=True):
@@ -59,6 +61,7 @@ def make_demo(settings: Config, origins: list[str]) -> Demo:
             "origins": origins,
             "locale": settings.default_language,
             **TEXTS[settings.default_language],
+            "theme": THEME,
             "texts": {language: text for language, text in TEXTS.items() if language != settings.default_language},
         },
     )
