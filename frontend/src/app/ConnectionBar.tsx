@@ -1,24 +1,34 @@
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { State } from "../sdk/index.ts";
 import { useClientState, useNow } from "../ui/hooks.ts";
 import { Offline } from "../ui/icons.tsx";
 import { type T, useApp } from "./context.ts";
 
-/** What is said at once about a connection that is not there; a short interruption is not worth a word. */
+/** A connection that is made within this time is not worth a word, in ms. */
+const PATIENCE_MS = 800;
+
+/** How the connection is, when it is not as it should be, and what one can do about it. */
 export function ConnectionBar({ signInAgain }: { signInAgain(): void }) {
   const { client, t } = useApp();
   const connection = useClientState(client, (state) => state.connection);
   const waiting = useClientState(client, queued);
+  /** It was lost: the attempts to get it back are part of that, and do not make the bar come and go. */
+  const lost = useRef(false);
+  if (connection.status === "offline") lost.current = true;
+  if (connection.status === "ready") lost.current = false;
   switch (connection.status) {
     case "ready":
     case "stopped":
       return null;
     case "connecting":
-    case "catching-up":
-      return (
-        <div class="connection" data-kind="soft" role="status">
-          <span class="spinner" /> {t(connection.status === "connecting" ? "connecting" : "catchingUp")}
-        </div>
+    case "catching-up": {
+      const said = t(connection.status === "connecting" ? "connecting" : "catchingUp");
+      return lost.current ? (
+        <Progress kind="warn" said={said} />
+      ) : (
+        <Progress kind="soft" said={said} after={PATIENCE_MS} />
       );
+    }
     case "offline":
       return (
         <div class="connection" data-kind="warn">
@@ -57,6 +67,20 @@ export function ConnectionBar({ signInAgain }: { signInAgain(): void }) {
       );
     }
   }
+}
+
+function Progress({ kind, said, after = 0 }: { kind: "soft" | "warn"; said: string; after?: number }) {
+  const [shown, setShown] = useState(after === 0);
+  useEffect(() => {
+    const timer = setTimeout(() => setShown(true), after);
+    return () => clearTimeout(timer);
+  }, [after]);
+  if (!shown) return null;
+  return (
+    <div class="connection" data-kind={kind} role="status">
+      <span class="spinner" /> {said}
+    </div>
+  );
 }
 
 function queued(state: State): number {

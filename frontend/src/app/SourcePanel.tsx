@@ -110,7 +110,12 @@ function InContext({ passage }: { passage: Passage }) {
   const mark = useRef<HTMLElement>(null);
   useEffect(() => mark.current?.scrollIntoView({ block: "center" }), []);
   return (
-    <blockquote class="passage" aria-label={t("passage")}>
+    <blockquote
+      class="passage"
+      aria-label={t("passage")}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling area has to be reachable by keyboard
+      tabIndex={0}
+    >
       {passage.before}
       <mark ref={mark}>{passage.passage}</mark>
       {passage.after}

@@ -1,6 +1,7 @@
 /** The rooms app: takes the place of what the page's shell shows until this script runs. */
 import "../ui/tokens.css";
 import "../ui/parts.css";
+import "../ui/markdown/markdown.css";
 import "./styles/base.css";
 import "./styles/parts.css";
 import "./styles/dialog.css";

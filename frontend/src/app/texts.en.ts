@@ -86,6 +86,9 @@ export const en = {
   policyAlwaysHint: "Each message gets an answer.",
   policyMentionHint: "Only messages with @assistant get one.",
   policyOffHint: "The assistant stays silent.",
+  policyAlwaysShort: "All",
+  policyMentionShort: "@",
+  policyOffShort: "Off",
   takenOver: "{name} answers here; the assistant is silent.",
 
   // Messages

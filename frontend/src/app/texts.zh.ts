@@ -80,6 +80,9 @@ export const zh: Record<keyof typeof en, string> = {
   policyAlwaysHint: "每条消息都会得到回答。",
   policyMentionHint: "仅回答含有 @助手 的消息。",
   policyOffHint: "助手不发言。",
+  policyAlwaysShort: "全部",
+  policyMentionShort: "@",
+  policyOffShort: "关",
   takenOver: "{name} 正在人工回复，助手不发言。",
 
   messages: "“{room}”中的消息",

@@ -1,15 +1,18 @@
 /** Questions to a state that several faces ask. Pure. */
-import type { Answer, Message, Piece, Room, State } from "./state.ts";
+import type { Answer, Message, Piece, Room, RoomId, State } from "./state.ts";
 
 /** The rooms of the list, the latest activity first. */
 export function roomsByActivity(state: State): Room[] {
-  const activity = (room: Room) => room.entry?.last?.created ?? "";
-  return (
-    Object.values(state.rooms)
-      .filter((room) => room.entry !== null)
-      // Ids are UUIDs of version 7: they ascend with the time of their making.
-      .sort((one, other) => activity(other).localeCompare(activity(one)) || other.id.localeCompare(one.id))
-  );
+  const activity = (room: Room) => room.entry?.last?.created ?? madeAt(room.id);
+  return Object.values(state.rooms)
+    .filter((room) => room.entry !== null)
+    .sort((one, other) => activity(other).localeCompare(activity(one)) || other.id.localeCompare(one.id));
+}
+
+/** Ids are UUIDs of version 7, which begin with the milliseconds at which they were made. */
+function madeAt(id: RoomId): string {
+  const made = new Date(Number.parseInt(id.replaceAll("-", "").slice(0, 12), 16));
+  return Number.isNaN(made.getTime()) ? "" : made.toISOString();
 }
 
 export function unreadTotal(state: State): number {

@@ -1,17 +1,12 @@
 import { useState } from "preact/hooks";
 import type { Policy, RoomEntry, RoomId } from "../../sdk/index.ts";
 import { useApp } from "../context.ts";
+import { policies } from "../PolicyChoice.tsx";
 import { useAction } from "../parts/action.ts";
 import { Dialog } from "../parts/Dialog.tsx";
 import { Problem } from "../parts/Problem.tsx";
 import { PeoplePicker, type Person } from "./PeoplePicker.tsx";
 import { TitleField } from "./TitleField.tsx";
-
-const POLICIES = [
-  ["always", "policyAlways", "policyAlwaysHint"],
-  ["mention", "policyMention", "policyMentionHint"],
-  ["off", "policyOff", "policyOffHint"],
-] as const;
 
 export function CreateRoom({ onClose, onCreated }: { onClose(): void; onCreated(room: RoomId): void }) {
   const { api, t } = useApp();
@@ -42,7 +37,7 @@ export function CreateRoom({ onClose, onCreated }: { onClose(): void; onCreated(
       <TitleField value={title} onValue={setTitle} />
       <fieldset class="choices">
         <legend>{t("policy")}</legend>
-        {POLICIES.map(([value, label, hint]) => (
+        {policies(t).map(({ policy: value, label, hint }) => (
           <label key={value} class="choice">
             <input
               type="radio"
@@ -52,8 +47,8 @@ export function CreateRoom({ onClose, onCreated }: { onClose(): void; onCreated(
               onChange={() => setPolicy(value)}
             />
             <span>
-              {t(label)}
-              <small>{t(hint)}</small>
+              {label}
+              <small>{hint}</small>
             </span>
           </label>
         ))}
