@@ -61,6 +61,7 @@ export function mount(host: Host): Core {
     loading = true;
     show();
     try {
+      void import("../ui/markdown/writer.ts").catch(() => {}); // beside the other; what needs it asks once more
       const found = await import("./conversation/index.ts");
       host.style(found.css);
       conversation = found;

@@ -5,16 +5,15 @@
  * rules, and these before the defaults.
  */
 export function themeRules(theme: Readonly<Record<string, unknown>>): string {
-  const rules: string[] = [];
-  const set = (name: string, value: string | null) => value && rules.push(`--cs-${name}: ${value};`);
-  const accent = colours(theme.accent);
-  const onAccent =
-    colours(theme.on_accent) ?? (accent && { light: contrasting(accent.light), dark: contrasting(accent.dark) });
-  set("accent", accent && pair(accent));
-  set("on-accent", onAccent && pair(onAccent));
-  set("radius-lg", valid("border-radius", theme.radius));
-  set("font", valid("font-family", theme.font));
-  return rules.length > 0 ? `:host([lang]) { ${rules.join(" ")} }` : ""; // heavier than the defaults' `:host`
+  const values = {
+    accent: colours(theme.accent),
+    "on-accent": colours(theme.on_accent),
+    "radius-lg": valid("border-radius", theme.radius),
+    font: valid("font-family", theme.font),
+  };
+  const rules = Object.entries(values).flatMap(([name, value]) => (value ? `--cs-${name}: ${value};` : []));
+  // Heavier than the `:host` of the defaults, which come later.
+  return rules.length > 0 ? `:host([lang]) { ${rules.join(" ")} }` : "";
 }
 
 /** One colour for light and dark, or one each. */

@@ -15,13 +15,13 @@ export function AnswerEntry({ message, last }: { message: Message; last: boolean
   const pending = message.status === "pending";
   const stage = useVisit(({ room }) => (pending ? (room?.answers[message.id]?.stage ?? "queued") : null));
   const begun = useVisit(({ room }) => !!room?.answers[message.id]?.piece);
-  const [open, setOpen] = useState<number | null>(null);
+  const [open, setOpen] = useState<{ n: number; opener: HTMLElement | null } | null>(null);
   const sources = pending ? [] : (message.sources ?? []);
-  const shown = sources.find(({ n }) => n === open);
-  const toggle = ({ n }: Pick<Source, "n">) => setOpen(open === n ? null : n);
+  const shown = sources.find(({ n }) => n === open?.n);
+  const toggle = ({ n }: Source) => setOpen(open?.n === n ? null : { n, opener: null });
   return (
     <div class="entry answer" aria-busy={pending} title={fullTime(new Date(message.created), t.locale)}>
-      <AnswerText message={message} onCite={(n) => toggle({ n })} />
+      <AnswerText message={message} onCite={(n, opener) => setOpen({ n, opener })} />
       {stage && !begun && (
         <p class="typing">
           <Dots />
@@ -30,8 +30,13 @@ export function AnswerEntry({ message, last }: { message: Message; last: boolean
       )}
       {message.status === "stopped" && <p class="note">{t("stopped")}</p>}
       {message.status === "failed" && <p class="note failed">{t("failed")}</p>}
-      <SourceChips sources={sources} label={t("sources", { count: sources.length })} open={open} onOpen={toggle} />
-      {shown && <SourceCard source={shown} onClose={() => setOpen(null)} />}
+      <SourceChips
+        sources={sources}
+        label={t("sources", { count: sources.length })}
+        open={open?.n ?? null}
+        onOpen={toggle}
+      />
+      {shown && <SourceCard source={shown} opener={open?.opener ?? null} onClose={() => setOpen(null)} />}
       {!pending && <AnswerActions message={message} last={last} />}
     </div>
   );

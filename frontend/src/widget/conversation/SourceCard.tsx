@@ -1,20 +1,29 @@
-import { useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Source } from "../../sdk/index.ts";
 import { Close, External } from "../../ui/icons.tsx";
 import { safeHref } from "../../ui/markdown/href.ts";
 import { useTexts } from "./texts.ts";
 
-/** The passage behind a number: its words, where they stand, and a way to the document. */
-export function SourceCard({ source, onClose }: { source: Source; onClose(): void }) {
+/**
+ * The passage behind a number: its words, where they stand, and a way to the document. `opener`: what opened it from far away
+ * and gets the focus back.
+ */
+export function SourceCard(props: { source: Source; opener: HTMLElement | null; onClose(): void }) {
   const t = useTexts();
   const card = useRef<HTMLElement>(null);
-  const { n, title, where, quote, url } = source;
+  const { opener, onClose } = props;
+  const { n, title, where, quote, url } = props.source;
   const href = url ? safeHref(url) : null;
 
+  useLayoutEffect(() => {
+    card.current?.scrollIntoView({ block: "nearest" });
+    if (opener) card.current?.focus({ preventScroll: true });
+  }, [n, opener]);
+
   function close() {
-    const chips = card.current?.parentElement?.querySelector<HTMLElement>('.cs-chip[aria-expanded="true"]');
+    const chip = card.current?.parentElement?.querySelector<HTMLElement>('.cs-chip[aria-expanded="true"]');
     onClose();
-    chips?.focus();
+    (opener ?? chip)?.focus();
   }
 
   return (
@@ -22,6 +31,7 @@ export function SourceCard({ source, onClose }: { source: Source; onClose(): voi
       ref={card}
       class="source"
       aria-label={title}
+      tabIndex={-1}
       onKeyDown={(event) => {
         if (event.key !== "Escape") return;
         event.preventDefault();

@@ -43,7 +43,7 @@ export function Header(props: {
   }
 
   return (
-    <header class="header">
+    <div class="header" data-list={list}>
       <button
         ref={back}
         type="button"
@@ -88,6 +88,6 @@ export function Header(props: {
       >
         <Close />
       </button>
-    </header>
+    </div>
   );
 }
