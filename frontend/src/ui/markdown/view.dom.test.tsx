@@ -50,7 +50,7 @@ describe("before Markdown can be written", () => {
     frame();
     expect(root.outerHTML).toBe('<div data-plain="">**ab**</div>');
     await fresh.loadMarkdown();
-    expect(root.outerHTML).toBe("<div><p><strong>ab</strong></p></div>");
+    expect(root.outerHTML).toBe('<div dir="auto"><p><strong>ab</strong></p></div>');
   });
 
   it("a view that is gone stays as it is", async () => {

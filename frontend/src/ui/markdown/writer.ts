@@ -66,6 +66,7 @@ export class MarkdownWriter {
   }
 
   #begin(): void {
+    this.#root.dir = "auto";
     this.#sink = new Sink(this.#root);
     const inline = new Inline(this.#sink, (n) => this.#citation(n));
     this.#blocks = new Blocks(this.#sink, inline, this.#options.texts);

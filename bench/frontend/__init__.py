@@ -1,0 +1,1 @@
+"""What the front end costs, in a real browser: `python -m bench.frontend`."""
