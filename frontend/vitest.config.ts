@@ -9,6 +9,8 @@ export default mergeConfig(
   vite,
   defineConfig({
     test: {
+      // For what hangs: property tests take their time on a busy machine.
+      testTimeout: 60_000,
       projects: [
         { extends: true, test: { name: "node", environment: "node", include: [ALL], exclude: [DOM] } },
         { extends: true, test: { name: "dom", environment: "happy-dom", include: [DOM] } },
