@@ -83,8 +83,10 @@ size: frontend ## Print what the widget costs a page; fail above its limits
 	@$(FRONTEND) node scripts/size.ts
 
 .PHONY: archive
-archive: frontend ## Make the release archive in var/: the last commit and the front end built from it
+archive: $(STAMPS)/node ## Make the release archive in var/: the last commit and the front end built from it
 	@test -z "$$(git status --porcelain -- frontend)" || { echo 'frontend/ has changes that are not committed.' >&2; exit 1; }
+	@rm -rf frontend/dist
+	@$(MAKE) --silent frontend
 	@set -e; name=chatserver-$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml); \
 	git archive --prefix="$$name/" --output="var/$$name.tar" HEAD; \
 	tar --append --file="var/$$name.tar" --owner=0 --group=0 --mtime=now --transform="s,^,$$name/," frontend/dist; \

@@ -11,7 +11,7 @@
  * bring the app's part of Preact and of the SDK into other people's pages.
  */
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { extname, join } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { build, type InlineConfig, type Manifest, type Plugin } from "vite";
@@ -21,6 +21,7 @@ const target = join(root, "dist");
 /** Built beside its place and moved there when it is whole, so that a failed build leaves the last one. */
 const fresh = join(root, "node_modules", ".dist");
 
+const KEPT_MS = 24 * 3600 * 1000;
 const TEXT = new Set([".css", ".html", ".js", ".json", ".md", ".svg", ".txt"]);
 
 type Build = NonNullable<InlineConfig["build"]>;
@@ -84,6 +85,20 @@ function compress(folder: string): void {
   }
 }
 
+/**
+ * Keeps what builds of the last day have made: a server that runs goes on with the files it knows, and pages that are open
+ * still load their parts. `make archive` begins without any.
+ */
+function keepRecent(): void {
+  const [before, now] = [join(target, "assets"), join(fresh, "assets")];
+  if (!existsSync(before)) return;
+  for (const name of readdirSync(before)) {
+    const recent = Date.now() - statSync(join(before, name)).mtimeMs < KEPT_MS;
+    if (recent && !existsSync(join(now, name)))
+      cpSync(join(before, name), join(now, name), { preserveTimestamps: true });
+  }
+}
+
 function writeClient(): void {
   const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
   const folder = join(fresh, "client");
@@ -127,5 +142,6 @@ await run(
 );
 writeClient();
 compress(fresh);
+keepRecent();
 rmSync(target, { recursive: true, force: true });
 renameSync(fresh, target);

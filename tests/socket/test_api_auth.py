@@ -228,7 +228,7 @@ async def test_a_page_signs_in_acts_and_signs_out(api: Api, hashed: str) -> None
     page = api.client()
     credentials = {"username": name, "password": PASSWORD}
     problem(await page.post("/api/v1/auth/login", json=credentials), 403, "forbidden")
-    await page.get("/")
+    await page.get("/app/")
     problem(await page.post("/api/v1/auth/login", json=credentials), 403, "forbidden")
 
     page.headers["X-CSRFToken"] = page.cookies["csrftoken"]
