@@ -75,5 +75,5 @@ async def test_the_app_opens_without_a_network_and_old_caches_go(demo: Demo) -> 
     await page.goto(f"{demo.servers[0].http}/app/r/01932b5e-0000-7000-8000-000000000001")
     await expect(page.locator("html")).to_have_attribute("data-signed-in", "")
     await expect(page.locator("#app .shell")).to_have_count(0)  # the script ran, out of the cache
+    await page.close()
     demo.problems.clear()  # the browser itself reports what it cannot reach
-    await page.context.set_offline(False)
