@@ -1,7 +1,7 @@
 import type { RefObject } from "preact";
 import { useEffect, useImperativeHandle, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Virtualizer, type VirtualizerHandle } from "virtua";
-import { hasOlder, type MessageId, type Outgoing, type RoomId } from "../sdk/index.ts";
+import type { MessageId, Outgoing, RoomId } from "../sdk/index.ts";
 import { sameItems, useClientState, useLatest } from "../ui/hooks.ts";
 import { useApp, useMe } from "./context.ts";
 import { EmptyRoom } from "./EmptyRoom.tsx";
@@ -44,10 +44,8 @@ export function Timeline(props: {
   const messages = useClientState(client, (state) => state.rooms[id]?.messages ?? NO_MESSAGES);
   const members = useClientState(client, (state) => state.rooms[id]?.members ?? NO_MESSAGES);
   const loaded = useClientState(client, (state) => (state.rooms[id]?.rev ?? null) !== null);
-  const older = useClientState(client, (state) => {
-    const room = state.rooms[id];
-    return room !== undefined && hasOlder(room);
-  });
+  const from = useClientState(client, (state) => state.rooms[id]?.from ?? 0);
+  const older = from > 0;
   const title = useClientState(client, (state) => state.rooms[id]?.entry?.title ?? "");
   const outgoing = useClientState<readonly Outgoing[]>(
     client,
@@ -57,8 +55,8 @@ export function Timeline(props: {
   const [unread, setUnread] = useUnreadAtOpening(id);
 
   const rows = useMemo(
-    () => timelineRows({ messages, outgoing, me, unread, members }),
-    [messages, outgoing, me, unread, members],
+    () => timelineRows({ messages, from, outgoing, me, unread, members }),
+    [messages, from, outgoing, me, unread, members],
   );
   const shift = useGrowth(rows);
 
@@ -66,6 +64,8 @@ export function Timeline(props: {
   const list = useRef<VirtualizerHandle>(null);
   /** One reads along at the end: what arrives keeps the end in sight. */
   const follows = useRef(true);
+  /** Where it was scrolled to. */
+  const before = useRef(0);
   const opened = useRef(false);
   const [away, setAway] = useState(false);
   const [seen, setSeen] = useState(0);
@@ -102,8 +102,15 @@ export function Timeline(props: {
     const now = list.current;
     if (!now) return;
     const atEnd = offset + now.viewportSize >= now.scrollSize - AT_END;
-    if (follows.current && !atEnd) setSeen(messages.at(-1)?.seq ?? 0);
-    follows.current = atEnd;
+    const upwards = offset < before.current;
+    before.current = offset;
+    if (atEnd) follows.current = true;
+    else if (follows.current) {
+      // What grows moves the end away, and is followed; only a person moves upwards.
+      if (!upwards) return;
+      follows.current = false;
+      setSeen(messages.at(-1)?.seq ?? 0);
+    }
     setAway(!atEnd);
     if (offset < NEAR_START && older && !problem) void loadOlder();
     markRead();

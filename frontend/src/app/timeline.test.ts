@@ -28,7 +28,7 @@ function outgoing(more: Partial<Outgoing> = {}): Outgoing {
 }
 
 function rows(input: Partial<TimelineInput>): Row[] {
-  return timelineRows({ messages: [], outgoing: [], me: "ann", unread: null, members: [], ...input });
+  return timelineRows({ messages: [], from: 0, outgoing: [], me: "ann", unread: null, members: [], ...input });
 }
 
 describe("groups", () => {
@@ -75,6 +75,12 @@ describe("the line above what is new", () => {
   it("is not drawn for what came after the room was opened", () => {
     expect(fresh(2, 2)).toEqual([]);
     expect(fresh(5, 9)).toEqual([]);
+  });
+
+  it("is not drawn before its place is loaded", () => {
+    const loaded = { messages: messages.slice(2), unread: { after: 1, upTo: 5 } };
+    expect(rows({ ...loaded, from: 3 }).some((row) => row.fresh)).toBe(false);
+    expect(rows({ ...loaded, from: 2 }).some((row) => row.fresh)).toBe(true);
   });
 
   it("ends a group", () => {

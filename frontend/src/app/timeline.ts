@@ -28,6 +28,8 @@ export interface Unread {
 
 export interface TimelineInput {
   readonly messages: readonly Message[];
+  /** Every message from this `seq` on is among them. */
+  readonly from: number;
   /** Of this room. */
   readonly outgoing: readonly Outgoing[];
   readonly me: string | null;
@@ -36,11 +38,12 @@ export interface TimelineInput {
   readonly members: readonly Member[];
 }
 
-export function timelineRows({ messages, outgoing, me, unread, members }: TimelineInput): Row[] {
+export function timelineRows({ messages, from, outgoing, me, unread, members }: TimelineInput): Row[] {
   const rows: Row[] = [];
   const readers = readersByIndex(messages, members, me);
   let before: { author: string | null; created: Date; ends: boolean } | null = null;
-  let lineDrawn = unread === null;
+  // Where the first unread message is not loaded, there is no place for the line.
+  let lineDrawn = unread === null || from > unread.after + 1;
   for (const [index, message] of messages.entries()) {
     const created = new Date(message.created);
     const day = before === null || !sameDay(before.created, created) ? created : null;

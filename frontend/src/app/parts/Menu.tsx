@@ -48,13 +48,10 @@ export function Menu(props: {
   }
 
   function onToggle(event: Event) {
-    const opened = (event as ToggleEvent).newState === "open";
-    setOpen(opened);
-    if (opened) {
-      place();
-      const checked = items().findIndex((item) => item.getAttribute("aria-checked") === "true");
-      focusItem(Math.max(0, checked));
-    }
+    if ((event as ToggleEvent).newState !== "open") return;
+    place();
+    const checked = items().findIndex((item) => item.getAttribute("aria-checked") === "true");
+    focusItem(Math.max(0, checked));
   }
 
   function onKeyDown(event: KeyboardEvent) {
@@ -92,10 +89,12 @@ export function Menu(props: {
         role="menu"
         aria-label={props.label}
         popover="auto"
+        // What is in it is made when it opens: a list of messages has a menu per row.
+        onBeforeToggle={(event: Event) => setOpen((event as ToggleEvent).newState === "open")}
         onToggle={onToggle}
         onKeyDown={onKeyDown}
       >
-        {props.sections.map((section, index) => (
+        {(open ? props.sections : []).map((section, index) => (
           <fieldset key={index} class="menu-section" aria-label={section.title}>
             {section.title && (
               <div class="menu-title" aria-hidden="true">
