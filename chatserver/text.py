@@ -15,7 +15,7 @@ from itertools import pairwise
 
 import snowballstemmer
 
-__all__ = ["CJK", "cjk_share", "is_cjk", "sentence_spans", "sentences", "terms"]
+__all__ = ["CJK", "cjk_share", "is_cjk", "sentence_spans", "sentences", "storable", "terms"]
 
 CJK = (
     "\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
@@ -34,6 +34,8 @@ _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _HUMP = re.compile(r"[a-z][A-Z]|[A-Z]{2}[a-z]")
 _HUMPS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _CONTRACTIONS = re.compile(r"(?<=\w)['’](?:s|t|re|ve|ll|d|m)\b", re.IGNORECASE)
+
+_HALVES = re.compile("[\ud800-\udfff]")
 
 _stemmer = snowballstemmer.stemmer("english")
 _stemmer_lock = threading.Lock()  # a stemmer keeps its word in itself
@@ -199,3 +201,8 @@ def _clause(text: str, start: int, limit: int) -> int:
         if cut > 0:
             return cut + (marks[0] != " ")
     return limit
+
+
+def storable(text: str) -> str:
+    """`text` as PostgreSQL and JSON can hold it: without NUL, and half of a surrogate pair as U+FFFD."""
+    return _HALVES.sub("\ufffd", text.replace("\0", ""))

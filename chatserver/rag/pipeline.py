@@ -18,6 +18,7 @@ from chatserver.rag.relevance import relevant
 from chatserver.rag.retrieve import Retriever
 from chatserver.rag.rewrite import standalone
 from chatserver.rag.types import Delta, Done, Part, Passage, Question, Sources, Stage
+from chatserver.text import storable
 
 __all__ = ["Pipeline"]
 
@@ -83,7 +84,7 @@ class Pipeline:
         pieces: list[str] = []
         async with aclosing(self._model.stream(prompt)) as stream:
             async for item in stream:
-                if text := citations.end() if isinstance(item, Finish) else citations.feed(item.text):
+                if text := citations.end() if isinstance(item, Finish) else citations.feed(storable(item.text)):
                     pieces.append(text)
                     yield Delta(text)
                 if isinstance(item, Finish):

@@ -208,3 +208,14 @@ async def test_cancelling_the_task_closes_the_models_stream(index: MemoryIndex) 
     with pytest.raises(asyncio.CancelledError):
         await task
     assert model.abandoned == 1
+
+
+async def test_what_no_database_can_hold_does_not_come_through(index: MemoryIndex) -> None:
+    parts = await answer(index, ScriptedChat("It has\0 214 \ud83d steps. [1]"), "How many steps has the tower?")
+    assert "".join(part.text for part in parts if isinstance(part, Delta)) == "It has 214 \ufffd steps. [1]"
+    assert done(parts).text == "It has 214 \ufffd steps. [1]"
+
+
+async def test_an_answer_of_nothing_but_that_is_empty(index: MemoryIndex) -> None:
+    with pytest.raises(ProviderError, match="empty"):
+        await answer(index, ScriptedChat("\0\0"), "How many steps has the tower?")
