@@ -25,6 +25,8 @@ PONG_SECONDS = 20
 FORM_BYTES = 1024 * 1024
 """What a body may have beyond UPLOAD_BYTES. What it then has too much the API refuses in its own words."""
 LINGER_SECONDS = 30
+STALL_SECONDS = 60
+"""A client that takes nothing of its answer for so long is cut off."""
 _REFUSAL = (
     b'{"type":"about:blank","title":"Too large","status":413,"code":"too_large",'
     b'"detail":"This is larger than the server accepts."}'
@@ -35,8 +37,10 @@ TOO_LARGE = (
 )
 
 
+@implementer(IPushProducer)
 class WireRequest(WebRequest):  # type: ignore[misc] # daphne is untyped
     """One HTTP request, whose body is bounded while it comes in: Twisted would keep any number of bytes on the disk.
+    Its answer, when it is streamed, waits for the client: Daphne would keep all of it in memory.
 
     Nor does Twisted parse forms here: on the event loop, 64 MiB took it 3.6 s and 1 GB. Django does it in a thread.
     """
@@ -46,6 +50,42 @@ class WireRequest(WebRequest):  # type: ignore[misc] # daphne is untyped
         self._limit = config().upload_bytes + FORM_BYTES
         self._received = 0
         self._refused = False
+        self._flowing = asyncio.Event()
+        self._flowing.set()
+
+    # --- the answer --------------------------------------------------------------------------------------------------
+
+    def handle_reply(self, message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.body" and not self.finished and self.channel is not None:
+            if not message.get("more_body"):
+                if self.producer is not None:
+                    self.unregisterProducer()
+            elif self.producer is None:
+                self.registerProducer(self, True)
+        super().handle_reply(message)
+
+    async def drained(self) -> None:
+        """Wait while more than 64 KiB lie unsent."""
+        try:
+            async with asyncio.timeout(STALL_SECONDS):
+                await self._flowing.wait()
+        except TimeoutError:
+            self.channel.transport.abortConnection()
+
+    def pauseProducing(self) -> None:
+        self._flowing.clear()
+
+    def resumeProducing(self) -> None:
+        self._flowing.set()
+
+    def stopProducing(self) -> None:
+        self._flowing.set()
+
+    def connectionLost(self, reason: Any) -> None:
+        self._flowing.set()
+        super().connectionLost(reason)
+
+    # --- the body ----------------------------------------------------------------------------------------------------
 
     def gotLength(self, length: int | None) -> None:
         """`length` is None when the client does not say."""
@@ -154,6 +194,11 @@ class WireServer(Server):  # type: ignore[misc] # daphne is untyped
             self.served += 1
             scope.setdefault("extensions", {})["chatserver.wire"] = protocol
         return super().create_application(protocol, scope)
+
+    async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
+        await super().handle_reply(protocol, message)
+        if isinstance(protocol, WireRequest):
+            await protocol.drained()
 
     def stop_listening(self) -> None:
         for port in self._ports:

@@ -190,6 +190,47 @@ async def test_the_document_is_downloaded_as_it_was_given(api: Api, page: str) -
     assert "no-store" in said["cache-control"]
 
 
+async def test_a_client_that_reads_slowly_costs_no_memory(api: Api, page: str) -> None:
+    path = Path(api.environ["DATA_DIR"]) / await api.store.pool.fetchval(
+        "SELECT file FROM knowledge_document WHERE id = $1::uuid", page
+    )
+    size = 64 * 1024 * 1024
+    with await asyncio.to_thread(path.open, "r+b") as file:
+        await asyncio.to_thread(file.truncate, size)
+    cited = await cite(api, page)
+    async with api.client(cited.owner).stream("GET", cited.path() + "/document") as answer:
+        assert answer.headers["content-length"] == str(size)
+        # The server has read as much as lies in the kernel's buffers between us, and waits there.
+        position = await settled(api.server.pid, path)
+        assert position < size // 4
+        received = 0
+        async for block in answer.aiter_raw():
+            received += len(block)
+    assert received == size
+
+
+async def settled(arbiter: int, path: Path) -> int:
+    """How far the server has read the file, once it has stopped reading: the same in ten looks in a row."""
+    seen: list[int] = []
+    async with asyncio.timeout(20):
+        while len(seen) < 10 or len(set(seen[-10:])) > 1:
+            seen += [position for position in [_position(arbiter, path)] if position is not None]
+            await asyncio.sleep(0.05)
+    return seen[-1]
+
+
+def _position(arbiter: int, path: Path) -> int | None:
+    """Where the process of the server that has the file open is in it (proc(5), fdinfo)."""
+    for worker in Path(f"/proc/{arbiter}/task/{arbiter}/children").read_text().split():
+        for descriptor in Path(f"/proc/{worker}/fd").iterdir():
+            try:
+                if descriptor.readlink() == path.resolve():
+                    return int(Path(f"/proc/{worker}/fdinfo/{descriptor.name}").read_text().split()[1])
+            except FileNotFoundError:
+                continue
+    return None
+
+
 async def test_a_text_that_had_no_file_name_is_called_by_its_title(api: Api, page: str) -> None:
     await api.store.pool.execute(
         "UPDATE knowledge_document SET origin = 'https://a.example/x', media_type = $2 WHERE id = $1::uuid",
