@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
 
 from chatserver.providers.scripted import ScriptedServer
 from chatserver.serving.embedded import Engines
@@ -23,6 +23,7 @@ from tests.server import ROOT, Server
 
 ANSWER = "A room is where people and the assistant talk. [1] " * 6
 PASSWORD = "correct horse"
+expect.set_options(timeout=15_000)  # a deadline for a slow machine; what is there is seen at once
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 

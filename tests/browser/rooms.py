@@ -58,7 +58,7 @@ class Rooms:
 
     async def text(self) -> str:
         """Of the latest answer, as it is read."""
-        return await self.answer.locator(".written").inner_text()
+        return await self.answer.locator(".answer-text").inner_text()
 
     async def ended(self, status: str = "complete") -> None:
         await expect(self.answer).to_have_attribute("data-status", status, timeout=30_000)

@@ -21,10 +21,10 @@ async def test_a_reload_in_the_middle_of_an_answer_continues_it(demo: Demo) -> N
     rooms = await demo.signed_in()
     await rooms.create("Reload")
     await rooms.ask(QUESTION)
-    await expect(rooms.answer.locator(".written")).to_contain_text("A room is")
+    await expect(rooms.answer.locator(".answer-text")).to_contain_text("A room is")
     await rooms.page.reload()
     await expect(rooms.answer).to_have_attribute("data-status", "pending")
-    await expect(rooms.answer.locator(".written")).to_contain_text("A room is")
+    await expect(rooms.answer.locator(".answer-text")).to_contain_text("A room is")
     await rooms.ended()
     assert flat(await rooms.text()) == flat(PLAIN)
     await expect(rooms.answers).to_have_count(1)
@@ -73,7 +73,7 @@ async def test_a_server_that_is_killed_in_the_middle_of_an_answer(demo: Demo) ->
     await two.open("Killed")
     await one.ask(QUESTION)
     for window in (one, two):
-        await expect(window.answer.locator(".written")).to_contain_text("A room is")
+        await expect(window.answer.locator(".answer-text")).to_contain_text("A room is")
     for server in demo.servers:
         for process in workers(server):
             os.kill(process, signal.SIGKILL)  # gunicorn starts others in their place
