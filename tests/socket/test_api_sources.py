@@ -194,7 +194,7 @@ async def test_a_client_that_reads_slowly_costs_no_memory(api: Api, page: str) -
     path = Path(api.environ["DATA_DIR"]) / await api.store.pool.fetchval(
         "SELECT file FROM knowledge_document WHERE id = $1::uuid", page
     )
-    size = 64 * 1024 * 1024
+    size = 128 * 1024 * 1024  # the kernel's buffers may hold some 40 MB
     with await asyncio.to_thread(path.open, "r+b") as file:
         await asyncio.to_thread(file.truncate, size)
     cited = await cite(api, page)
@@ -202,7 +202,7 @@ async def test_a_client_that_reads_slowly_costs_no_memory(api: Api, page: str) -
         assert answer.headers["content-length"] == str(size)
         # The server has read as much as lies in the kernel's buffers between us, and waits there.
         position = await settled(api.server.pid, path)
-        assert position < size // 4
+        assert position < size // 2
         received = 0
         async for block in answer.aiter_raw():
             received += len(block)
