@@ -6,12 +6,13 @@ from typing import Literal
 
 from django.contrib.auth import alogin, alogout
 from django.http import HttpRequest, HttpResponse
-from ninja import Router, Schema
+from ninja import Query, Router, Schema
 from ninja.responses import Status
 from pydantic import Field
 
 from chatserver import wiring
 from chatserver.api.caller import address, check_csrf, current, limit
+from chatserver.api.fields import Text
 from chatserver.realtime.limits import Bucket
 from chatserver.sites import passwords
 from chatserver.sites.models import User
@@ -57,6 +58,11 @@ class Place(Schema):
     name: str
     assistant: str = Field(description="the name of its assistant; `@name` asks it")
     role: str = Field(description="`admin`, `operator` or `member`")
+    suggestions: list[str] = Field(description="questions to begin with")
+
+
+class Wanted(Schema):
+    locale: Text = Field("", max_length=35, description="the language of the suggestions, such as `zh-CN`")
 
 
 class Me(Account):
@@ -96,17 +102,26 @@ async def ticket(request: HttpRequest, response: HttpResponse) -> Ticket:
 
 
 @router.get("/me", response=Me)
-async def me(request: HttpRequest, response: HttpResponse) -> Me:
+async def me(request: HttpRequest, response: HttpResponse, wanted: Query[Wanted]) -> Me:
     """Whose the session cookie or the bearer token is."""
     principal = await current(request)
     response["Cache-Control"] = "no-store"
-    sites = await wiring.services().principals.sites(principal)
+    sites = await wiring.services().principals.sites(principal, wanted.locale)
     return Me(
         id=principal.user.id,
         name=principal.user.name,
         kind=principal.user.kind,
         admin=principal.superuser or "admin" in principal.roles.values(),
-        sites=[Place(id=site.id, name=site.name, assistant=site.assistant, role=site.role) for site in sites],
+        sites=[
+            Place(
+                id=site.id,
+                name=site.name,
+                assistant=site.assistant,
+                role=site.role,
+                suggestions=list(site.suggestions),
+            )
+            for site in sites
+        ],
     )
 
 

@@ -17,6 +17,7 @@ from chatserver.database import Pool, translated
 from chatserver.errors import Forbidden, Unauthenticated
 from chatserver.protocol.frames import User
 from chatserver.sites import models
+from chatserver.sites.texts import SiteText, text_for
 from chatserver.sites.tokens import TICKET_PREFIX, Tokens
 
 __all__ = ["Principal", "Principals", "SiteEntry"]
@@ -54,11 +55,14 @@ class Principal(Struct, frozen=True, kw_only=True):
 
 
 class SiteEntry(Struct, frozen=True, kw_only=True):
-    """A site as one of its users sees it; `assistant` is the name its assistant goes by."""
+    """A site as one of its users sees it; `assistant` is the name its assistant goes by, `suggestions` are questions
+    to begin with.
+    """
 
     id: str
     name: str
     assistant: str
+    suggestions: tuple[str, ...]
     role: str
 
 
@@ -103,12 +107,14 @@ class Principals:
         """Of a user who has proved it elsewhere."""
         return _principal(await self._row(user))
 
-    async def sites(self, principal: Principal) -> list[SiteEntry]:
-        """The first of the sites that a user belongs to, by name; of a superuser all, as their administrator."""
+    async def sites(self, principal: Principal, locale: str = "") -> list[SiteEntry]:
+        """The first of the sites that a user belongs to, by name; of a superuser all, as their administrator.
+        `locale`: the language of their texts, where they have it.
+        """
         async with translated():
             rows = await self._pool.fetch(
-                """SELECT id, name, assistant_name FROM sites_site WHERE $1 OR id = ANY($2::uuid[])
-                   ORDER BY lower(name), id LIMIT $3""",
+                """SELECT id, name, assistant_name, suggestions, locale, texts FROM sites_site
+                   WHERE $1 OR id = ANY($2::uuid[]) ORDER BY lower(name), id LIMIT $3""",
                 principal.superuser,
                 list(principal.roles),
                 SITES_MAX,
@@ -118,6 +124,9 @@ class Principals:
                 id=str(row["id"]),
                 name=row["name"],
                 assistant=row["assistant_name"],
+                suggestions=text_for(
+                    SiteText(suggestions=tuple(row["suggestions"])), row["locale"], row["texts"], locale
+                ).suggestions,
                 role="admin" if principal.superuser else principal.roles[str(row["id"])],
             )
             for row in rows

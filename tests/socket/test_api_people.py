@@ -50,6 +50,24 @@ async def test_everybody_learns_who_they_are(api: Api) -> None:
     problem(await api.client(Authorization="Bearer x").get(ME), 401, "unauthenticated")
 
 
+async def test_sites_suggest_questions_in_the_language_asked_for(api: Api) -> None:
+    site = await lonely(api)
+    await api.store.pool.execute(
+        "UPDATE sites_site SET locale = 'en', suggestions = $2, texts = $3::jsonb WHERE id = $1::uuid",
+        site.id,
+        ["When are you open?"],
+        '{"zh-CN": {"suggestions": ["几点营业？"]}}',
+    )
+    ann = await api.member("Ann", site=site)
+    for locale, suggestions in {
+        "": ["When are you open?"],
+        "zh-TW": ["几点营业？"],
+        "fr": ["When are you open?"],
+    }.items():
+        me = (await api.client(ann).get(ME, params={"locale": locale})).json()
+        assert [entry["suggestions"] for entry in me["sites"]] == [suggestions]
+
+
 async def test_people_are_found_by_the_beginning_of_a_word(api: Api) -> None:
     site = await lonely(api)
     ann = await api.member("Ann", site=site)
