@@ -31,7 +31,7 @@ export function ConnectionBar({ signInAgain }: { signInAgain(): void }) {
     }
     case "offline":
       return (
-        <div class="connection" data-kind="warn">
+        <section class="connection" data-kind="warn" aria-label={t("connection")}>
           <Offline />
           <p>
             <span role="status">{waiting > 0 ? t("offlineQueued", { count: waiting }) : t("offline")}</span>{" "}
@@ -40,7 +40,7 @@ export function ConnectionBar({ signInAgain }: { signInAgain(): void }) {
           <button type="button" class="cs-button" data-size="sm" onClick={() => client.retryNow()}>
             {t("retryNow")}
           </button>
-        </div>
+        </section>
       );
     case "refused": {
       const ended = connection.code === "unauthenticated";

@@ -42,7 +42,7 @@ export function PolicyChoice(props: { id: RoomId; policy: Policy; owner: string 
   }));
   return (
     <>
-      <Menu label={`${present.label}: ${t("policy")}`} class="policy" sections={[{ title: t("policy"), items }]}>
+      <Menu label={t("policy")} worded class="policy" sections={[{ title: t("policy"), items }]}>
         <Words long={present.label} short={present.short} />
         <Expand />
       </Menu>
@@ -68,7 +68,7 @@ function Words({ long, short }: { long: string; short: string }) {
   return (
     <>
       <Sparkle />
-      <span class="policy-text not-phone">{long}</span>
+      <span class="policy-text policy-long">{long}</span>
       <span class="policy-text only-phone" aria-hidden="true">
         {short}
       </span>

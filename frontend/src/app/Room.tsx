@@ -36,7 +36,7 @@ function isGone(room: RoomState | undefined): boolean {
 function Gone() {
   const { t, navigate } = useApp();
   return (
-    <main class="room room-none">
+    <main class="room room-none" id="messages" tabIndex={-1}>
       <Empty icon={<Chat />} title={t("roomGone")} lead={t("roomGoneLead")}>
         <button type="button" class="cs-button" onClick={() => navigate({ room: null })}>
           {t("allRooms")}

@@ -43,11 +43,7 @@ export function AccountMenu({ settings, signOut }: { settings: Settings; signOut
   const name = me?.name ?? "…";
   const leaving = { items: [{ label: t("signOut"), icon: <Leave />, onSelect: signOut }] };
   return (
-    <Menu
-      label={`${name}: ${t("account")}`}
-      class="account"
-      sections={[themes(t, settings), languages(t, settings), leaving]}
-    >
+    <Menu label={t("account")} worded class="account" sections={[themes(t, settings), languages(t, settings), leaving]}>
       {me && <Avatar user={me} size="sm" />}
       <span class="account-name">{name}</span>
     </Menu>
@@ -58,11 +54,7 @@ export function AccountMenu({ settings, signOut }: { settings: Settings; signOut
 export function ThemeAndLanguage({ t, settings }: { t: T; settings: Settings }) {
   return (
     <div class="sign-in-settings">
-      <Menu
-        label={`${t("language")}: ${LANGUAGES[settings.locale]}`}
-        class="cs-button"
-        sections={[languages(t, settings)]}
-      >
+      <Menu label={t("language")} worded class="cs-button" sections={[languages(t, settings)]}>
         <Globe />
         {LANGUAGES[settings.locale]}
       </Menu>

@@ -31,6 +31,7 @@ export const en = {
   language: "Language",
 
   // Connection
+  connection: "Connection",
   connecting: "Connecting…",
   catchingUp: "Catching up…",
   offline: "You are offline.",

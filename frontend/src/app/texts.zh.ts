@@ -30,6 +30,7 @@ export const zh: Record<keyof typeof en, string> = {
   themeDark: "深色",
   language: "语言",
 
+  connection: "连接",
   connecting: "正在连接…",
   catchingUp: "正在同步…",
   offline: "当前离线。",

@@ -21,8 +21,10 @@ const GAP = 4;
 
 /** A button that opens a menu in the browser's top layer, where no scrolling area cuts it off. */
 export function Menu(props: {
-  /** Names the button, and the menu. */
+  /** Names the menu, and the button. */
   label: string;
+  /** The button shows words, which begin its name. */
+  worded?: boolean;
   class: string;
   children: ComponentChildren;
   sections: readonly MenuSection[];
@@ -74,13 +76,14 @@ export function Menu(props: {
         type="button"
         class={props.class}
         data-size={props.size}
-        aria-label={props.label}
+        aria-label={props.worded ? undefined : props.label}
         title={props.label}
         aria-haspopup="menu"
         aria-expanded={open}
         popovertarget={id}
       >
         {props.children}
+        {props.worded && <span class="cs-hidden">: {props.label}</span>}
       </button>
       <div
         ref={menu}
