@@ -1,10 +1,9 @@
 /** The panel and all behind it: comes when the launcher is used, or when somebody returns. */
 import { render } from "preact";
-import avatar from "../ui/avatar.css?inline";
 import controls from "../ui/controls.css?inline";
 import tokens from "../ui/tokens.css?inline";
 import { Announcer } from "./announcer.ts";
-import { follow } from "./follower.ts";
+import { type Follower, follow } from "./follower.ts";
 import type { Core, Host, Identity } from "./host.ts";
 import { samePerson } from "./identity.ts";
 import { textsFor } from "./labels.ts";
@@ -21,11 +20,12 @@ export function mount(host: Host): Core {
   const t = TEXTS.in(host.locale, textsFor(host.locale, host.moreTexts));
   const frame = document.createElement("div");
   frame.className = "frame";
-  host.style(tokens + controls + avatar + css);
+  host.style(tokens + controls + css);
   host.shadow.append(frame, announcer.region);
 
   let identity: Identity | undefined = host.identity;
   let visit: Visit;
+  let follower: Follower;
   let unfollow = () => {};
   let visits = 0;
   let open = false;
@@ -37,7 +37,7 @@ export function mount(host: Host): Core {
   function begin(): void {
     visits += 1;
     visit = new Visit(host, identity);
-    const stopFollowing = follow(host, visit, sound);
+    follower = follow(host, visit, sound);
     const stopWatching = visit.client.subscribe(({ connection }) => {
       // Never let in: nobody can chat here, and the page's developer has to know why.
       if (connection.status === "refused" && connection.code === "forbidden" && !visit.site) {
@@ -45,7 +45,7 @@ export function mount(host: Host): Core {
       }
     });
     unfollow = () => {
-      stopFollowing();
+      follower.stop();
       stopWatching();
     };
     visit.client.start();
@@ -102,7 +102,7 @@ export function mount(host: Host): Core {
 
   begin();
   const online = () => {
-    visit.client.retryNow();
+    visit.wake();
     if (opened) void load();
   };
   window.addEventListener("online", online);
@@ -113,11 +113,13 @@ export function mount(host: Host): Core {
       open = opened = true;
       if (wanted) focus += 1;
       show();
+      follower.count();
       void load();
     },
     close() {
       open = false;
       show();
+      follower.count();
     },
     identify(next) {
       const same = samePerson(next, identity);

@@ -1,25 +1,32 @@
 /** Watches a visit for what is told outside of the panel: the badge, the page's events, the sound. */
-import { type State, unreadTotal } from "../sdk/index.ts";
+import { unreadTotal } from "../sdk/index.ts";
 import type { Host } from "./host.ts";
 import { newsIn } from "./news.ts";
 import type { Sound } from "./sound.ts";
 import type { Visit } from "./visit.ts";
 
-/** Returns what ends it. */
-export function follow(host: Host, visit: Visit, sound: Sound): () => void {
+export interface Follower {
+  /** Count again: the panel was opened or closed. */
+  count(): void;
+  stop(): void;
+}
+
+export function follow(host: Host, visit: Visit, sound: Sound): Follower {
   let unread = 0;
 
-  function count(state: State): void {
-    const now = unreadTotal(state);
+  function count(): void {
+    // What is said before the visitor's eyes is not waiting for them.
+    const seen = host.opened ? (visit.room?.entry?.unread ?? 0) : 0;
+    const now = unreadTotal(visit.state) - seen;
     if (now === unread) return;
     unread = now;
     host.unread(now);
     host.emit("unread", { count: now });
   }
 
-  return visit.client.subscribe((state, previous) => {
+  const stop = visit.client.subscribe((state, previous) => {
     if (state.rooms === previous.rooms) return;
-    count(state);
+    count();
     const room = visit.room;
     if (!room) return;
     for (const message of newsIn(previous.rooms[room.id], room, state.user?.id ?? null)) {
@@ -28,4 +35,5 @@ export function follow(host: Host, visit: Visit, sound: Sound): () => void {
       if (status !== "stopped") sound.play(); // what the visitor has stopped is no news
     }
   });
+  return { count, stop };
 }

@@ -8,9 +8,6 @@ export const TEXTS = defineTexts({
     back: "Back to the chat",
     fresh: "New conversation",
     history: "Your conversations",
-    byAssistant: "Answers from our documents",
-    byOperator: "{name} answers you",
-    someone: "Our team",
 
     label: "Your message",
     placeholder: "Ask a question…",
@@ -33,9 +30,6 @@ export const TEXTS = defineTexts({
     back: "返回聊天",
     fresh: "新对话",
     history: "历史对话",
-    byAssistant: "根据我们的文档回答",
-    byOperator: "{name} 正在为您服务",
-    someone: "客服人员",
 
     label: "您的消息",
     placeholder: "请输入您的问题…",

@@ -36,10 +36,12 @@ export function Log({ read }: { read: boolean }) {
   const stick = useStick(list, content, messages[0]?.id);
 
   const last = messages.at(-1)?.seq;
+  // An answer is read when it is whole: who closes the panel before that wants to be told of it.
+  const whole = (messages.find(({ status }) => status === "pending")?.seq ?? (last ?? 0) + 1) - 1;
   useEffect(() => {
-    if (read && stick.atEnd && visit.roomId && last) visit.client.read(visit.roomId, last);
+    if (read && stick.atEnd && visit.roomId && whole > 0) visit.client.read(visit.roomId, whole);
     if (stick.atEnd && visit.roomId && messages.length > 2 * KEEP) visit.client.trim(visit.roomId, KEEP);
-  }, [read, stick.atEnd, last]);
+  }, [read, stick.atEnd, last, whole]);
   // One's own message is where one wants to be.
   useEffect(() => {
     if (outgoing.length + waiting.length > 0) stick.toEnd();

@@ -1,10 +1,9 @@
 import { sameItems, useNow } from "../../ui/hooks.ts";
-import { useHere, useVisit } from "../panel/here.ts";
+import { useVisit } from "../panel/here.ts";
 import { useTexts } from "./texts.ts";
 
 /** Who else is writing: operators. */
 export function Typing() {
-  const { t: common } = useHere();
   const t = useTexts();
   const typing = useVisit((visit) => Object.entries(visit.room?.typing ?? {}).flat(), sameItems);
   const members = useVisit((visit) => visit.room?.members);
@@ -12,7 +11,7 @@ export function Typing() {
   const now = useNow(typing.length > 0 ? 1000 : null);
   const ids = typing.filter((id, index) => typeof id === "string" && Number(typing[index + 1]) > now);
   if (ids.length === 0) return null;
-  const names = ids.map((id) => members?.find((member) => member.id === id)?.name ?? common("someone"));
+  const names = ids.map((id) => members?.find((member) => member.id === id)?.name ?? t("someone"));
   return (
     <p class="typing">
       <Dots />

@@ -6,6 +6,9 @@ import { useHere } from "../panel/here.ts";
 
 const TEXTS = defineTexts({
   en: {
+    byAssistant: "Answers from our documents",
+    byOperator: "{name} answers you",
+    someone: "Our team",
     log: "Messages",
     suggestions: "Suggested questions",
     newest: "To the latest message",
@@ -46,6 +49,9 @@ const TEXTS = defineTexts({
     thanks: "Thank you for telling us.",
   },
   "zh-CN": {
+    byAssistant: "根据我们的文档回答",
+    byOperator: "{name} 正在为您服务",
+    someone: "客服人员",
     log: "消息",
     suggestions: "您可以这样问",
     newest: "查看最新消息",

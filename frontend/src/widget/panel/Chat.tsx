@@ -13,7 +13,7 @@ export function Chat({ open, focus }: { open: boolean; focus: number }) {
   // A phone's keyboard would cover the greeting.
   const handheld = useMedia("(pointer: coarse)");
   useEffect(() => {
-    if (open && visible) visit.client.retryNow();
+    if (open && visible) visit.wake();
   }, [open, visible, visit]);
   return (
     <>

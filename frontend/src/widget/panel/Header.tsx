@@ -1,45 +1,30 @@
 import type { RefObject } from "preact";
-import { useEffect } from "preact/hooks";
-import type { Message, User } from "../../sdk/index.ts";
-import { Avatar } from "../../ui/Avatar.tsx";
+import { useEffect, useState } from "preact/hooks";
 import { Back, Clock, Close, Plus } from "../../ui/icons.tsx";
-import type { Visit } from "../visit.ts";
 import { useHere, useVisit } from "./here.ts";
 
-const ASSISTANT: Pick<User, "id" | "name" | "kind"> = { id: "assistant", name: "", kind: "assistant" };
-
-/** The operator who answers in place of the assistant; null: the assistant does. */
-export function operator(visit: Visit): Pick<User, "id" | "name" | "kind"> | null {
-  const room = visit.room;
-  const owner = room?.meta?.owner;
-  if (!room || !owner) return null;
-  const said = (message: Message) => message.author.id === owner;
-  return (
-    room.members.find(({ id }) => id === owner) ??
-    room.messages.findLast(said)?.author ?? { id: owner, name: "", kind: "operator" }
-  );
-}
-
+/** Who answers, and what one can do with conversations as a whole. */
 export function Header(props: {
   list: boolean;
   onList(list: boolean): void;
   back: RefObject<HTMLButtonElement | null>;
 }) {
-  const { host, visit, t, say, conversation } = useHere();
+  const { host, visit, t, conversation } = useHere();
   const { list, onList, back } = props;
-  const site = useVisit((visit) => visit.site);
-  const person = useVisit(operator, (a, b) => a?.id === b?.id && a?.name === b?.name);
+  const known = useVisit((visit) => visit.site !== null);
   const fresh = useVisit((visit) => (visit.room?.messages.length ?? 0) === 0);
   const elsewhere = useVisit((visit, { rooms }) =>
     Object.values(rooms).some(({ id, entry }) => id !== visit.roomId && (entry?.unread ?? 0) > 0),
   );
+  const [problem, setProblem] = useState("");
   useEffect(() => {
     if (list) back.current?.focus();
   }, [list]);
 
   async function begin() {
     onList(false);
-    await visit.begin().catch((error: Error) => say(t("tooMuch", { reason: error.message })));
+    setProblem("");
+    await visit.begin().catch((error: Error) => setProblem(t("tooMuch", { reason: error.message })));
   }
 
   return (
@@ -56,25 +41,13 @@ export function Header(props: {
         {list ? <Back /> : <Clock />}
         {elsewhere && !list && <span class="dot" />}
       </button>
-      <div class="who">
-        {list ? (
-          <h2>{t("history")}</h2>
-        ) : (
-          <>
-            <Avatar user={person ?? ASSISTANT} />
-            <div class="who-text">
-              <h2>{person?.name || (person ? t("someone") : (site?.assistant ?? host.site?.name ?? ""))}</h2>
-              <p>{person ? t("byOperator", { name: person.name || t("someone") }) : t("byAssistant")}</p>
-            </div>
-          </>
-        )}
-      </div>
+      <div class="who">{list ? <h2>{t("history")}</h2> : conversation && <conversation.Who />}</div>
       <button
         type="button"
         class="cs-icon-button"
         aria-label={t("fresh")}
         title={t("fresh")}
-        disabled={!site || (fresh && !list)}
+        disabled={!known || (fresh && !list)}
         onClick={begin}
       >
         <Plus />
@@ -88,6 +61,11 @@ export function Header(props: {
       >
         <Close />
       </button>
+      {problem && (
+        <p class="note failed" role="alert">
+          {problem}
+        </p>
+      )}
     </div>
   );
 }

@@ -19,7 +19,7 @@ export function Status() {
         <p class="status" data-kind="warn" role="status">
           <Offline />
           <span>{t("offline")}</span>
-          <button type="button" class="link" onClick={() => visit.client.retryNow()}>
+          <button type="button" class="link" onClick={() => visit.wake()}>
             {t("retryNow")}
           </button>
         </p>
