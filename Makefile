@@ -18,8 +18,8 @@ STAMPS := var/stamps
 # Node.js is the one from PyPI, in the virtual environment.
 FRONTEND := cd frontend && PATH="$(CURDIR)/.venv/bin:$$PATH"
 # What the front end is built from; folders too, since a file that goes changes nothing else.
-FRONTEND_SOURCES := $(if $(wildcard frontend/src),$(shell find frontend/src frontend/scripts/build.ts -not -name '*.test.ts*') \
-  frontend/vite.config.ts frontend/package-lock.json)
+FRONTEND_SOURCES := $(if $(wildcard frontend/src),$(shell find frontend/src frontend/types frontend/scripts/build.ts -not -name '*.test.ts*') \
+  frontend/vite.config.ts frontend/tsconfig.sdk.json frontend/package-lock.json)
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 
 .PHONY: help
