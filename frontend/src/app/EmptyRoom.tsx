@@ -2,20 +2,40 @@ import type { RoomId } from "../sdk/index.ts";
 import { useClientState } from "../ui/hooks.ts";
 import { Chat, Sparkle } from "../ui/icons.tsx";
 import { useApp } from "./context.ts";
+import { useLoaded } from "./parts/action.ts";
 import { Empty } from "./parts/Empty.tsx";
+
+/** Of `GET auth/me`. */
+interface Me {
+  readonly sites: readonly { readonly suggestions: readonly string[] }[];
+}
 
 /** A room without messages: questions to begin with, where the assistant answers. */
 export function EmptyRoom({ id, suggest }: { id: RoomId; suggest(text: string): void }) {
   const { client, t } = useApp();
-  const policy = useClientState(client, (state) => state.rooms[id]?.meta?.policy ?? "always");
+  const policy = useClientState(client, (state) => state.rooms[id]?.meta?.policy ?? "off");
   if (policy !== "always") return <Empty icon={<Chat />} title={t("emptyRoomQuiet")} lead={t("emptyRoomQuietLead")} />;
   return (
     <Empty icon={<Sparkle />} title={t("emptyRoom")} lead={t("emptyRoomLead")}>
-      {[t("suggestion1"), t("suggestion2"), t("suggestion3")].map((text) => (
+      <Suggestions suggest={suggest} />
+    </Empty>
+  );
+}
+
+/** The site's own questions, which its documents answer. Whoever belongs to several writes their own. */
+function Suggestions({ suggest }: { suggest(text: string): void }) {
+  const { api, t } = useApp();
+  const path = `auth/me?locale=${encodeURIComponent(t.locale)}`;
+  const { value } = useLoaded(path, () => api.call<Me>("GET", path));
+  const [site, ...others] = value?.sites ?? [];
+  if (!site || others.length > 0) return null;
+  return (
+    <>
+      {site.suggestions.map((text) => (
         <button key={text} type="button" class="suggestion" onClick={() => suggest(text)}>
           {text}
         </button>
       ))}
-    </Empty>
+    </>
   );
 }

@@ -9,6 +9,7 @@ import { Problem } from "../parts/Problem.tsx";
 export interface Person {
   readonly id: string;
   readonly name: string;
+  readonly username: string;
 }
 
 /** Search among those who can be invited, and choose several. */
@@ -72,7 +73,7 @@ export function PeoplePicker(props: {
             <li key={person.id}>
               <button type="button" class="person" onClick={() => onChosen([...chosen, person])}>
                 <Avatar user={{ ...person, kind: "user" }} size="sm" />
-                {person.name}
+                {person.name} <small>{person.username}</small>
               </button>
             </li>
           ))}
