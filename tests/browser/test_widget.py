@@ -365,6 +365,7 @@ async def test_a_phone_shows_it_over_the_whole_screen_and_keeps_the_page_still(d
 
 async def test_all_of_it_can_be_used_by_keyboard(widget: WidgetPage) -> None:
     page = widget.page
+    await expect(widget.launcher).to_be_visible()
     await page.locator("#own").focus()
     await page.keyboard.press("Tab")
     await expect(widget.launcher).to_be_focused()
@@ -373,6 +374,7 @@ async def test_all_of_it_can_be_used_by_keyboard(widget: WidgetPage) -> None:
     await page.keyboard.type("What is a room?")
     await page.keyboard.press("Enter")
     await widget.ended()
+    await expect(widget.text.get_by_role("button", name="Source 1")).to_have_count(6)
     reached = set()
     for _ in range(40):
         await page.keyboard.press("Shift+Tab")
@@ -392,7 +394,7 @@ async def test_all_of_it_can_be_used_by_keyboard(widget: WidgetPage) -> None:
         "Answer again",
         "Source 1",
     }
-    assert wanted <= reached
+    assert wanted <= reached, sorted(map(str, reached))
 
 
 async def test_an_answer_is_read_out_whole_and_once(widget: WidgetPage) -> None:

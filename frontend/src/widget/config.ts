@@ -14,8 +14,6 @@ export interface Config {
   readonly position: "left" | "right" | null;
   /** Open at the first visit. */
   readonly open: boolean;
-  /** The nonce of the tag, for browsers in which styles need one. */
-  readonly nonce: string;
 }
 
 /**
@@ -41,7 +39,6 @@ export function readConfig(script: HTMLScriptElement): Config {
     theme: oneOf(theme, ["light", "dark", "auto"]),
     position: oneOf(position, ["left", "right"]),
     open: open !== undefined && open !== "false",
-    nonce: script.nonce,
   };
 }
 

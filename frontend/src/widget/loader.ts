@@ -6,7 +6,7 @@ import { Widget } from "./widget.ts";
 
 export function run(script: HTMLScriptElement | null): void {
   if (!script) return console.error("Chatserver: the script tag with data-site was not found.");
-  // The colours of all parts stand on it (browsers of 2024 and later): without it, nothing could be read.
+  // The colours of all parts stand on it: in browsers from before 2024, nothing could be read.
   if (!CSS.supports("color", "light-dark(red, red)")) return console.warn("Chatserver: this browser is too old.");
   try {
     const config = readConfig(script);

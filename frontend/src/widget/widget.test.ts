@@ -15,7 +15,6 @@ const CONFIG: Config = {
   theme: null,
   position: null,
   open: false,
-  nonce: "",
 };
 
 /** A core that only notes what is asked of it. */

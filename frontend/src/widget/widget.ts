@@ -10,7 +10,6 @@ import css from "./launcher.css?inline";
 import { Launcher } from "./launcher.ts";
 import { askSite, explain, Refused, type SiteInfo } from "./site.ts";
 import { browserStorage } from "./storage.ts";
-import { addStyle } from "./styles.ts";
 import { themeRules } from "./theme.ts";
 
 export class Widget implements Host, Owner {
@@ -87,7 +86,10 @@ export class Widget implements Host, Owner {
   }
 
   style(rules: string): void {
-    addStyle(this.shadow, rules, this.config.nonce);
+    // A constructed sheet: a strict Content-Security-Policy takes it for no inline style.
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(rules);
+    this.shadow.adoptedStyleSheets = [...this.shadow.adoptedStyleSheets, sheet];
   }
 
   refuse(code: string, message: string): void {
