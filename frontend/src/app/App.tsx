@@ -10,7 +10,7 @@ import { useSettings } from "./settings.ts";
 export function App({ place, product, signedIn }: { place: Place; product: string; signedIn: boolean }) {
   const settings = useSettings();
   const t = useMemo(() => texts.in(settings.locale), [settings.locale]);
-  const session = useMemo(() => new Session(place.server), [place.server]);
+  const session = useMemo(() => new Session(place), [place]);
   const [route, navigate] = useRoute(place.base);
   const connect = () =>
     new ChatClient({

@@ -75,6 +75,12 @@ function Present({ id }: { id: RoomId }) {
   );
 
   useEffect(() => {
+    // On a phone the keyboard would cover the room one has just opened.
+    const hasKeys = matchMedia("(pointer: fine)").matches;
+    (hasKeys ? composer.current : document.getElementById("messages"))?.focus({ preventScroll: true });
+  }, []);
+
+  useEffect(() => {
     if (!panel) return;
     const pressed = (event: KeyboardEvent) => {
       // Dialogs, menus and fields have their own use for the key, and then stop it or prevent its default.

@@ -9,6 +9,7 @@ import { spoken } from "./announce.ts";
 import { useApp, useMe } from "./context.ts";
 import { drafts } from "./drafts.ts";
 import { Empty } from "./parts/Empty.tsx";
+import { Skeleton } from "./parts/Skeleton.tsx";
 import { pathOf } from "./route.ts";
 
 export function RoomList({ current, onCreate }: { current: RoomId | null; onCreate(): void }) {
@@ -164,15 +165,4 @@ function useSearchKey() {
     return () => removeEventListener("keydown", pressed);
   }, []);
   return search;
-}
-
-export function Skeleton({ label }: { label: string }) {
-  return (
-    <div class="skeleton" role="status">
-      <span class="cs-hidden">{label}</span>
-      {[0, 1, 2, 3].map((row) => (
-        <span key={row} class="skeleton-row" />
-      ))}
-    </div>
-  );
 }

@@ -1,4 +1,4 @@
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { unreadTotal } from "../sdk/index.ts";
 import { useClientState, useVisibleHeight } from "../ui/hooks.ts";
 import { Chat, Offline } from "../ui/icons.tsx";
@@ -30,6 +30,12 @@ export function Rooms(props: {
   useVisibleHeight(frame);
   useTitle(room, props.product);
   const create = () => setCreating(true);
+  const before = useRef(room);
+  useEffect(() => {
+    // What had the focus is gone with the room.
+    if (room === null && before.current !== null) document.getElementById("rooms")?.focus();
+    before.current = room;
+  }, [room]);
   return (
     <div class="app" ref={setFrame} data-shows={room === null ? "list" : "room"}>
       <a class="skip" href={room === null ? "#rooms" : "#messages"}>

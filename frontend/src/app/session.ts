@@ -20,13 +20,17 @@ export function csrfToken(cookies: string): string {
 
 export class Session {
   readonly api: Api;
+  private readonly base: string;
 
-  constructor(server: string) {
+  constructor({ server, base }: Place) {
+    this.base = base;
     this.api = new Api({ server, cookies: true, headers: () => ({ "X-CSRFToken": csrfToken(document.cookie) }) });
   }
 
   /** Throws `ChatError`: `unauthenticated` for a wrong name or password. */
   async signIn(username: string, password: string): Promise<void> {
+    // The page brought that cookie; somebody may have deleted it since.
+    if (csrfToken(document.cookie) === "") await fetch(this.base, { method: "HEAD" }).catch(() => {});
     await this.api.call("POST", "auth/login", { username, password });
   }
 
