@@ -15,7 +15,6 @@ from typing import Any
 
 from playwright.async_api import Browser, Page, async_playwright
 
-QUESTION = "How do I connect a language model?"
 DESK = {"width": 1280, "height": 800}
 PHONE: dict[str, Any] = {
     "viewport": {"width": 390, "height": 844},
@@ -64,9 +63,9 @@ async def open_panel(page: Page) -> None:
     await page.locator("chatserver-widget .suggestion, chatserver-widget .entry").first.wait_for()
 
 
-async def ask(page: Page, question: str = QUESTION) -> None:
-    await page.locator("chatserver-widget .composer textarea").fill(question)
-    await page.locator("chatserver-widget .send").click()
+async def ask(page: Page, number: int = 0) -> None:
+    """One of the questions that the site suggests."""
+    await page.locator("chatserver-widget .suggestion").nth(number).click()
 
 
 async def answered(page: Page) -> None:
@@ -89,7 +88,7 @@ async def desk(camera: Camera) -> None:
     await camera.take(page, "feedback")
     await page.get_by_role("button", name="New conversation").click()
     await page.locator("chatserver-widget .suggestion").first.wait_for()
-    await ask(page, "What happens when a server dies?")
+    await ask(page, 1)
     await answered(page)
     await page.get_by_role("button", name="Your conversations").click()
     await camera.take(page, "history")
@@ -97,24 +96,25 @@ async def desk(camera: Camera) -> None:
     await page.context.set_offline(True)
     await page.evaluate("dispatchEvent(new Event('online'))")  # it looks at once whether the connection lives
     await page.locator("chatserver-widget .status").wait_for(timeout=60_000)
-    await ask(page, "And when I am offline?")
+    await page.locator("chatserver-widget .composer textarea").fill("And how long does that take?")
+    await page.locator("chatserver-widget .send").click()
     await camera.take(page, "offline")
     await page.context.close()
 
 
 async def others(camera: Camera) -> None:
     looks: list[tuple[str, dict[str, str], dict[str, Any]]] = [
-        ("dark", {}, {"color_scheme": "dark"}),
+        ("dark", {"theme": "auto"}, {"color_scheme": "dark"}),
         ("zh", {"locale": "zh-CN"}, {}),
-        ("rtl", {"locale": "ar", "texts": "arabic.json"}, {}),
+        ("rtl", {"locale": "ar", "texts": "arabic.json"}, {"bypass_csp": True}),
         ("phone", {}, PHONE),
-        ("phone-dark", {}, {**PHONE, "color_scheme": "dark"}),
+        ("phone-dark", {"theme": "auto"}, {**PHONE, "color_scheme": "dark"}),
     ]
     for name, attributes, options in looks:
         page = await camera.page(attributes, **options)
         await open_panel(page)
         await camera.take(page, f"{name}-greeting")
-        await ask(page, "如何连接语言模型？" if name == "zh" else QUESTION)
+        await ask(page)
         await answered(page)
         await page.locator("chatserver-widget .cs-chip").first.click()
         await camera.take(page, name)
@@ -122,7 +122,6 @@ async def others(camera: Camera) -> None:
 
 
 async def main(address: str, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     async with async_playwright() as playwright:
         path = shutil.which("chromium") or shutil.which("google-chrome")
         browser = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
@@ -135,4 +134,6 @@ async def main(address: str, folder: Path) -> None:
 if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit(__doc__)
-    asyncio.run(main(sys.argv[1], Path(sys.argv[2])))
+    target = Path(sys.argv[2])
+    target.mkdir(parents=True, exist_ok=True)
+    asyncio.run(main(sys.argv[1], target))

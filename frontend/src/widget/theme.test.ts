@@ -12,7 +12,7 @@ it("has no rules for a site without a theme", () => {
 });
 
 it("takes one colour for both schemes, or one each", () => {
-  expect(themeRules({ accent: "#0a7" })).toContain("--cs-accent: #0a7;");
+  expect(themeRules({ accent: "#0a7" })).toContain("--cs-accent: light-dark(#0a7, oklch(from #0a7 max(l, 0.72) c h));");
   expect(themeRules({ accent: { light: "#0a7", dark: "#5fc" } })).toContain("--cs-accent: light-dark(#0a7, #5fc);");
 });
 
@@ -29,7 +29,8 @@ it.each([
   expect(themeRules({ accent })).toBe("");
 });
 
-it("takes what is written on the colour, a font and a radius", () => {
-  const rules = themeRules({ accent: "#ffcc00", on_accent: "#123", font: "Georgia, serif", radius: "4px" });
-  expect(rules).toContain("--cs-on-accent: #123; --cs-radius-lg: 4px; --cs-font: Georgia, serif;");
+it("takes a font and a radius", () => {
+  expect(themeRules({ font: "Georgia, serif", radius: "4px" })).toContain(
+    "--cs-radius-lg: 4px; --cs-font: Georgia, serif;",
+  );
 });

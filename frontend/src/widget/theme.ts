@@ -7,7 +7,6 @@
 export function themeRules(theme: Readonly<Record<string, unknown>>): string {
   const values = {
     accent: colours(theme.accent),
-    "on-accent": colours(theme.on_accent),
     "radius-lg": valid("border-radius", theme.radius),
     font: valid("font-family", theme.font),
   };
@@ -18,10 +17,16 @@ export function themeRules(theme: Readonly<Record<string, unknown>>): string {
 
 /** One colour for light and dark, or one each. */
 function colours(value: unknown): string | null {
-  if (typeof value !== "object" || value === null) return valid("color", value);
+  if (typeof value !== "object" || value === null) return forBoth(valid("color", value));
   const { light, dark } = value as Record<string, unknown>;
   const [day, night] = [valid("color", light), valid("color", dark)];
   return day && night && `light-dark(${day}, ${night})`;
+}
+
+/** A colour that goes with a light ground is too dark to be read on a dark one: there it is the same hue, but lighter. */
+function forBoth(colour: string | null): string | null {
+  const lighter = `oklch(from ${colour} max(l, 0.72) c h)`;
+  return colour && CSS.supports("color", lighter) ? `light-dark(${colour}, ${lighter})` : colour;
 }
 
 /** Nothing that could end the declaration and begin another one, and nothing that would load a file. */

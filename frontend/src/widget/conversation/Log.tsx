@@ -74,7 +74,7 @@ export function Log({ read }: { read: boolean }) {
           {room && pendingAnswers(room).length === 0 && <Typing />}
         </div>
       </div>
-      {!stick.atEnd && (
+      {stick.far && (
         <button
           type="button"
           class="newest cs-icon-button"

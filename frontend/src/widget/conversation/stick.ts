@@ -3,10 +3,13 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 /** This close to the end counts as at the end, in px. */
 const NEAR = 48;
+/** This far from it, a way back is of use. */
+const FAR = 240;
 
 export interface Stick {
   /** The end is in view; new text keeps it there. */
   readonly atEnd: boolean;
+  readonly far: boolean;
   toEnd(): void;
 }
 
@@ -20,6 +23,7 @@ export function useStick(
   first: unknown,
 ): Stick {
   const [atEnd, setAtEnd] = useState(true);
+  const [far, setFar] = useState(false);
   /** The distance of the view's top from the content's end, which growth at the top does not change. */
   const place = useRef({ end: true, fromEnd: 0 });
 
@@ -40,6 +44,7 @@ export function useStick(
       const end = fromEnd - element.clientHeight < NEAR;
       place.current = { end, fromEnd };
       setAtEnd(end);
+      setFar(fromEnd - element.clientHeight > FAR);
     };
     const resized = new ResizeObserver(() => {
       const back = height === 0;
@@ -59,9 +64,11 @@ export function useStick(
 
   return {
     atEnd,
+    far,
     toEnd() {
       place.current = { end: true, fromEnd: 0 };
       setAtEnd(true);
+      setFar(false);
       restore();
     },
   };
