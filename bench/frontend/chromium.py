@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -50,3 +51,28 @@ class Counters:
         """After garbage was collected."""
         await self._session.send("HeapProfiler.collectGarbage")
         return await self.read()
+
+
+class Tasks:
+    """What the page's main thread ran while it was traced, in milliseconds of CPU time, the longest first."""
+
+    milliseconds: list[float]
+
+    @classmethod
+    @asynccontextmanager
+    async def of(cls, page: Page) -> AsyncIterator[Self]:
+        browser = page.context.browser
+        assert browser is not None
+        tasks = cls()
+        await browser.start_tracing(page=page, categories=["toplevel"])
+        yield tasks
+        events = json.loads(await browser.stop_tracing())["traceEvents"]
+        main = {
+            (event["pid"], event["tid"])
+            for event in events
+            if event["name"] == "thread_name" and event["args"]["name"] == "CrRendererMain"
+        }
+        tasks.milliseconds = sorted(
+            (event["tdur"] / 1000 for event in events if "tdur" in event and (event["pid"], event["tid"]) in main),
+            reverse=True,
+        )

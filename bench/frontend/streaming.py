@@ -15,7 +15,7 @@ from typing import Any
 
 from playwright.async_api import Page
 
-from bench.frontend.chromium import Counters, chromium_page
+from bench.frontend.chromium import Counters, Tasks, chromium_page
 from bench.world import percentile
 from tests.server import ROOT
 
@@ -82,8 +82,10 @@ async def measure() -> None:
                     )
             text = texts()["everything"]
             await page.evaluate("text => bench.fill(text, 0)", text)
-            streamed = await page.evaluate(f"text => bench.stream(text, {RATE}, {DELTA}, 1000)", text)
+            async with Tasks.of(page) as tasks:
+                streamed = await page.evaluate(f"text => bench.stream(text, {RATE}, {DELTA}, 1000)", text)
             print(f"  everything, from the first word to the last: {frames_of(streamed)}")
+            print(f"    CPU time of its longest task: {tasks.milliseconds[0]:.1f} ms")
 
 
 async def cost(page: Page, counters: Counters, text: str, at: int) -> dict[str, float]:
