@@ -133,7 +133,7 @@ describe("the component", () => {
   const props = { texts: options.texts, onCitation: vi.fn() };
   const draw = (vnode: preact.ComponentChild) => act(() => render(vnode, root));
 
-  it("shows an answer until it is stored, with the sources that are known by then", async () => {
+  it("shows an answer until it is stored, with all its sources, however late they became known", async () => {
     await loadMarkdown();
     draw(<Markdown {...props} answer={answer(["a [1] "])} final={false} citations={new Set()} />);
     draw(<Markdown {...props} answer={answer(["a [1] ", "b [1]"])} final={false} citations={new Set([1])} />);
@@ -141,7 +141,7 @@ describe("the component", () => {
     frame();
     const shown = root.firstElementChild as Element;
     expect(shown.className).toBe("cs-markdown");
-    expect(brief(shown)).toBe("<p>a [1] b (1)!</p>");
+    expect(brief(shown)).toBe("<p>a (1) b (1)!</p>");
     shown.querySelector<HTMLElement>(".citation")?.click();
     expect(props.onCitation).toHaveBeenCalledExactlyOnceWith(1, shown.querySelector(".citation"));
     draw(null);

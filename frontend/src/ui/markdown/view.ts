@@ -7,19 +7,27 @@ type Writer = typeof import("./writer.ts");
 let writer: Writer | null = null;
 let loading: Promise<Writer> | null = null;
 
-/** Loads what writes Markdown; pages that may need it soon call it ahead. */
+const AGAIN_MS = 1000;
+const TRIES = 6;
+
+/** Loads what writes Markdown; pages that may need it soon call it ahead. A network that fails is given a minute. */
 export function loadMarkdown(): Promise<Writer> {
-  loading ??= import("./writer.ts").then(
-    (loaded) => {
-      writer = loaded;
-      return loaded;
-    },
-    (error: unknown) => {
-      loading = null; // the next one tries again
-      throw error;
-    },
-  );
+  loading ??= attempt(1).catch((error: unknown) => {
+    loading = null; // the next one tries again
+    throw error;
+  });
   return loading;
+}
+
+async function attempt(number: number): Promise<Writer> {
+  try {
+    writer = await import("./writer.ts");
+    return writer;
+  } catch (error) {
+    if (number === TRIES) throw error;
+    await new Promise((resolve) => setTimeout(resolve, AGAIN_MS * 2 ** (number - 1)));
+    return attempt(number + 1);
+  }
 }
 
 /**
@@ -92,7 +100,7 @@ export class MarkdownView {
 
   #grow(into: MarkdownWriter, answer: Answer): void {
     const { text, attempt, ended } = this.#shown;
-    const same = attempt === answer.attempt && !ended;
+    const same = attempt === answer.attempt && !ended && !into.outdated;
     const pieces = same ? piecesSince(answer, into.length) : null;
     if (pieces) for (const piece of pieces) into.write(piece);
     else this.#write(into, answer.text, same && answer.text.startsWith(text));
@@ -101,8 +109,9 @@ export class MarkdownView {
 
   #finish(into: MarkdownWriter, text: string): void {
     const { text: shown, ended } = this.#shown;
-    if (ended && text === shown) return;
-    this.#write(into, text, !ended && text.startsWith(shown));
+    const { outdated } = into;
+    if (ended && text === shown && !outdated) return;
+    this.#write(into, text, !ended && !outdated && text.startsWith(shown));
     into.end();
     this.#shown = { text, attempt: 0, ended: true };
   }

@@ -26,6 +26,8 @@ export class MarkdownWriter {
   /** The first half of a character, if a write ended with it. */
   #half = "";
   #afterReturn = false;
+  /** Numbers in brackets that were no sources when they came. */
+  readonly #unknown = new Set<number>();
 
   /** `root` is empty. */
   constructor(root: HTMLElement, options: MarkdownOptions) {
@@ -37,6 +39,11 @@ export class MarkdownWriter {
   /** UTF-16 units written since the beginning. */
   get length(): number {
     return this.#length;
+  }
+
+  /** Something stands there as text that has become a source since: it would be written differently now. */
+  get outdated(): boolean {
+    return [...this.#unknown].some((n) => this.#isSource(n));
   }
 
   write(text: string): void {
@@ -62,6 +69,7 @@ export class MarkdownWriter {
     this.#length = 0;
     this.#half = "";
     this.#afterReturn = false;
+    this.#unknown.clear();
     this.#begin();
   }
 
@@ -79,9 +87,11 @@ export class MarkdownWriter {
   }
 
   #citation(n: number): HTMLElement | null {
-    const { citations, onCitation, texts } = this.#options;
-    const known = typeof citations === "function" ? citations() : citations;
-    if (!known?.has(n)) return null;
+    const { onCitation, texts } = this.#options;
+    if (!this.#isSource(n)) {
+      this.#unknown.add(n);
+      return null;
+    }
     const name = texts("source", { n });
     const button = this.#sink.make("button", {
       type: "button",
@@ -92,6 +102,11 @@ export class MarkdownWriter {
     button.textContent = String(n);
     button.addEventListener("click", () => onCitation?.(n, button));
     return button;
+  }
+
+  #isSource(n: number): boolean {
+    const { citations } = this.#options;
+    return (typeof citations === "function" ? citations() : citations)?.has(n) ?? false;
   }
 }
 
