@@ -24,7 +24,8 @@ export function RoomHeader(props: { id: RoomId; membersOpen: boolean; toggleMemb
   const close = () => setOpen(null);
   const title = meta?.title ?? entry?.title ?? "";
   const owns = entry?.role === "owner";
-  const group = (meta?.kind ?? entry?.kind) === "group";
+  const kind = meta?.kind ?? entry?.kind;
+  const group = kind === "group";
   const items: MenuItem[] = [
     ...(owns && group ? [{ label: t("invite"), icon: <PersonAdd />, onSelect: () => setOpen("invite") }] : []),
     ...(owns ? [{ label: t("rename"), icon: <Edit />, onSelect: () => setOpen("rename") }] : []),
@@ -44,7 +45,9 @@ export function RoomHeader(props: { id: RoomId; membersOpen: boolean; toggleMemb
       <div class="room-head-names">
         <h2 title={title}>{title || " "}</h2>
         <p>
-          {meta && <span>{t("membersCount", { count: meta.members ?? 0 })}</span>}
+          {kind === "support" && <span class="tag">{t("supportRoom")}</span>}
+          {kind === "direct" && <span>{t("directRoom")}</span>}
+          {meta && kind !== "direct" && <span>{t("membersCount", { count: meta.members ?? 0 })}</span>}
           {here > 0 && <span class="here">{t("online", { count: here })}</span>}
         </p>
       </div>

@@ -13,7 +13,7 @@ const NEAR_START = 800;
 /** Beyond this, what one has scrolled past is forgotten on the way back to the end. */
 const KEPT = 300;
 /** How far back a jump looks for its message, in pages. */
-const JUMP_PAGES = 40;
+const JUMP_PAGES = 400;
 const FLASH_MS = 1600;
 /** Above the line of what is new, something of what was read before stays in sight, in px. */
 const ABOVE_LINE = 48;
