@@ -4,6 +4,7 @@
  */
 
 import type { KeyValueStore } from "../sdk/platform.ts";
+import type { Entry } from "../ui/texts.ts";
 import type { Config } from "./config.ts";
 import type { EventName, WidgetEvents } from "./events.ts";
 import type { SiteInfo } from "./site.ts";
@@ -12,7 +13,7 @@ import type { SiteInfo } from "./site.ts";
 export type Identity = string | (() => string | Promise<string>) | null;
 
 /** Texts of further languages, by language tag and name, as in the file that `data-texts` names. */
-export type MoreTexts = Readonly<Record<string, Readonly<Record<string, string>>>>;
+export type MoreTexts = Readonly<Record<string, Readonly<Record<string, Entry>>>>;
 
 /** The loader's side. */
 export interface Host {

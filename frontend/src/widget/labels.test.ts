@@ -34,8 +34,9 @@ describe("fetchTexts", () => {
   const answer = (body: string) => vi.stubGlobal("fetch", async () => new Response(body));
 
   it("takes languages, and leaves out what is none", async () => {
-    answer('{"de": {"send": "Senden"}, "version": 3, "fr": null}');
-    expect(await fetchTexts("https://shop.example/texts.json")).toEqual({ de: { send: "Senden" } });
+    answer('{"de": {"send": "Senden", "unread": {"other": "{count} neu"}, "stop": 7, "log": {"one": "x"}}}');
+    const de = { send: "Senden", unread: { other: "{count} neu" } };
+    expect(await fetchTexts("https://shop.example/texts.json")).toEqual({ de });
   });
 
   it("goes on without a file that is broken, and says so once", async () => {

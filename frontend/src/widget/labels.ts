@@ -1,5 +1,5 @@
 /** The few texts of the launcher; those of the panel come with the core. */
-import { defineTexts, LOCALES } from "../ui/texts.ts";
+import { defineTexts, type Entry, LOCALES } from "../ui/texts.ts";
 import type { MoreTexts } from "./host.ts";
 
 export const LABELS = defineTexts({
@@ -29,7 +29,7 @@ export function pickLocale(wanted: readonly (string | null | undefined)[], more:
 }
 
 /** The page's own texts of a language, if it gave any. */
-export function textsFor(locale: string, more: MoreTexts): Readonly<Record<string, string>> {
+export function textsFor(locale: string, more: MoreTexts): MoreTexts[string] {
   return more[locale] ?? {};
 }
 
@@ -42,12 +42,20 @@ export async function fetchTexts(url: string): Promise<MoreTexts> {
   try {
     const found: unknown = await (await fetch(url)).json();
     return Object.fromEntries(
-      Object.entries(found as object).filter(([, texts]) => typeof texts === "object" && texts !== null),
+      entries(found).map(([locale, texts]) => [locale, Object.fromEntries(entries(texts).filter(isText))]),
     );
   } catch (error) {
     console.warn(`Chatserver: ${url} could not be read as texts.`, error);
     return {};
   }
+}
+
+const entries = (value: unknown): [string, unknown][] =>
+  Object.entries(typeof value === "object" && value ? value : {});
+
+function isText(entry: [string, unknown]): entry is [string, Entry] {
+  const [, text] = entry;
+  return typeof text === "string" || typeof (text as { other?: unknown } | null)?.other === "string";
 }
 
 const language = (tag: string): string => tag.split(/[-_]/)[0] ?? "";
