@@ -27,6 +27,7 @@ export class Visit implements Observable {
   identity: Identity | undefined;
   readonly #host: Host;
   readonly #roomKey: string;
+  readonly #draftKey: string;
   readonly #credentials: VisitorCredentials;
   readonly #listeners = new Set<() => void>();
   #home: RoomId | null = null;
@@ -38,6 +39,7 @@ export class Visit implements Observable {
     this.identity = identity;
     this.#host = host;
     this.#roomKey = `chatserver:room:${site}`;
+    this.#draftKey = `chatserver:draft:${site}`;
     this.#credentials = new VisitorCredentials({
       server,
       site,
@@ -61,6 +63,15 @@ export class Visit implements Observable {
 
   get room(): Room | null {
     return this.roomId === null ? null : (this.state.rooms[this.roomId] ?? null);
+  }
+
+  /** What is being written. It survives a reload, and a change of the conversation. */
+  get draft(): string {
+    return this.#host.session.getItem(this.#draftKey) ?? "";
+  }
+
+  set draft(text: string) {
+    this.#host.session.setItem(this.#draftKey, text);
   }
 
   /** Called after each change of the client's state or of what is here. */
@@ -120,6 +131,7 @@ export class Visit implements Observable {
     if (before !== null && before !== now) {
       this.#credentials.forget();
       session.removeItem(this.#roomKey);
+      session.removeItem(this.#draftKey);
       local.removeItem(key);
     }
     if (now !== null) local.setItem(key, now);

@@ -32,7 +32,7 @@ export function Chat({ open, focus }: { open: boolean; focus: number }) {
         </div>
       )}
       <Status />
-      <Composer key={`${room}:composer`} focus={handheld ? 0 : focus} />
+      <Composer focus={handheld ? 0 : focus} />
     </>
   );
 }

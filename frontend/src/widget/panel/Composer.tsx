@@ -4,23 +4,32 @@ import { GrowingTextarea } from "../../ui/composer.tsx";
 import { Send, Stop } from "../../ui/icons.tsx";
 import { useHere, useVisit } from "./here.ts";
 
-/** Where the visitor writes. While an answer is being written and nothing else is, its button stops that answer. */
+/**
+ * Where the visitor writes, also before there is a connection or a conversation. While an answer is being written and nothing
+ * else is, its button stops that answer.
+ */
 export function Composer({ focus }: { focus: number }) {
-  const { visit, host, t } = useHere();
-  const draftKey = `chatserver:draft:${host.config.site}:${visit.roomId}`;
-  const [text, setText] = useState(() => host.session.getItem(draftKey) ?? "");
+  const { visit, t } = useHere();
+  const [text, setText] = useState(() => visit.draft);
   const [problem, setProblem] = useState("");
   const input = useRef<HTMLTextAreaElement>(null);
   const answer = useVisit(({ room }) => room && (pendingAnswers(room)[0]?.id ?? null));
   const limit = useVisit((_, { limits }) => limits?.text_chars);
   const refused = useVisit((_, { connection }) => connection.status === "refused");
+  const room = useVisit((visit) => visit.roomId);
+  const before = useRef(room);
   useEffect(() => {
     if (focus > 0) input.current?.focus();
   }, [focus]);
+  useEffect(() => {
+    // Another conversation was chosen; the first one comes by itself.
+    if (focus > 0 && before.current !== null && before.current !== room) input.current?.focus();
+    before.current = room;
+  }, [room]);
 
   function change(value: string) {
     setText(value);
-    host.session.setItem(draftKey, value);
+    visit.draft = value;
     if (visit.roomId && value) visit.client.typing(visit.roomId);
   }
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from playwright.async_api import Locator, Page, expect
 
-__all__ = ["Host", "WidgetPage"]
+from tests.browser.conftest import ANSWER, Demo
+
+__all__ = ["WHOLE", "Host", "WidgetPage", "plain"]
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -61,6 +64,14 @@ class Host:
 
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.origin = f"http://127.0.0.1:{self._http.server_port}"
+
+    async def enter(self, demo: Demo, **options: Any) -> WidgetPage:
+        """A visitor comes to the site, in a browser of their own."""
+        page = await (await demo.browser.new_context(**options)).new_page()
+        demo.watch(page)
+        await page.add_init_script(VIOLATIONS)
+        await page.goto(self.origin)
+        return WidgetPage(page)
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
@@ -117,6 +128,11 @@ class WidgetPage:
             while not await self.page.evaluate(condition):
                 await asyncio.sleep(0.05)
 
-    async def unbroken(self) -> None:
-        """The page's content security policy had nothing to complain about."""
-        assert await self.page.evaluate("window.violations") == []
+
+def plain(text: str) -> str:
+    """An answer without the numbers of its sources."""
+    return re.sub(r"\s*(\[1\]|\b1\b)\s*", " ", text).strip()
+
+
+WHOLE = plain(ANSWER)
+"""What the model says to everything, as it is read."""
