@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Message, Room, RoomId } from "../sdk/index.ts";
-import { Reading, spoken } from "./announce.ts";
+import { spoken } from "../ui/spoken.ts";
+import { Reading } from "./announce.ts";
 import { useApp } from "./context.ts";
 
 /** Screen readers get what has gathered in this time at once, in ms. */

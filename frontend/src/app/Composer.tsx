@@ -4,7 +4,7 @@ import type { MessageId, RoomId } from "../sdk/index.ts";
 import { GrowingTextarea, isComposing } from "../ui/composer.tsx";
 import { useClientState } from "../ui/hooks.ts";
 import { Close, Reply, Send, Sparkle } from "../ui/icons.tsx";
-import { spoken } from "./announce.ts";
+import { spoken } from "../ui/spoken.ts";
 import { useApp } from "./context.ts";
 import { drafts } from "./drafts.ts";
 import { MentionList } from "./MentionList.tsx";

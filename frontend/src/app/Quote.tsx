@@ -1,7 +1,7 @@
 import type { MessageId } from "../sdk/index.ts";
 import { useClientState } from "../ui/hooks.ts";
 import { Reply } from "../ui/icons.tsx";
-import { spoken } from "./announce.ts";
+import { spoken } from "../ui/spoken.ts";
 import { useApp } from "./context.ts";
 import { useRoomActions } from "./room-context.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Reading, spoken } from "./announce.ts";
+import { Reading } from "./announce.ts";
 
 describe("Reading", () => {
   it("gives whole sentences, and each once", () => {
@@ -22,13 +22,5 @@ describe("Reading", () => {
     const reading = new Reading();
     expect(reading.next("One. ", 1, false)).toBe("One.");
     expect(reading.next("Two. ", 2, false)).toBe("Two.");
-  });
-});
-
-describe("spoken", () => {
-  it("leaves out the marks of Markdown and the numbers of sources", () => {
-    expect(spoken("## Hours\n\n- We **open** at `nine` [1].\n1. See [the page](https://x.example/) [2]")).toBe(
-      "Hours We open at nine. See the page",
-    );
   });
 });

@@ -1,4 +1,5 @@
 /** What a screen reader is told of an answer that grows: whole sentences, not tokens. Pure. */
+import { spoken } from "../ui/spoken.ts";
 
 /** The end of a sentence, a line or a list item. */
 const END = /[.!?…](?=\s)|[。！？；]|\n/g;
@@ -9,18 +10,6 @@ export function sentencesEnd(text: string, from: number): number {
   let end = from;
   for (let found = END.exec(text); found; found = END.exec(text)) end = found.index + found[0].length;
   return end;
-}
-
-/** Markdown as one would read it aloud: without its marks, and without the numbers of sources. */
-export function spoken(markdown: string): string {
-  return markdown
-    .replace(/```[^\n]*\n?/g, "")
-    .replace(/!?\[([^\]]*)\]\([^)]*\)/g, "$1")
-    .replace(/\s?\[\d+\]/g, "")
-    .replace(/^[ \t]*(?:#{1,6}|>|[-*+]|\d+[.)])[ \t]+/gm, "")
-    .replace(/[*_`~|]+/g, "")
-    .replace(/\s+/g, " ")
-    .trim();
 }
 
 /** Keeps up with one answer. */

@@ -109,6 +109,31 @@ describe("connecting", () => {
     expect(client.state.connection.status).toBe("connecting");
   });
 
+  test("retryNow during an attempt makes no second one", async () => {
+    let asked = 0;
+    const { sockets, client } = setUp({
+      token: async () => {
+        asked++;
+        await settled();
+        return "ticket";
+      },
+    });
+    client.start();
+    client.retryNow();
+    client.retryNow();
+    await settled();
+    await settled();
+    expect([asked, sockets.opened.length]).toEqual([1, 1]);
+  });
+
+  test("credentials that do not come are given up", async () => {
+    const { sockets, client, time } = setUp({ token: () => new Promise(() => {}) });
+    client.start();
+    await time.pass(15_000);
+    expect(client.state.connection.status).toBe("offline");
+    expect(sockets.opened).toHaveLength(0);
+  });
+
   test("stop ends it for good", async () => {
     const { sockets, client, time } = await ready();
     client.subscribe(() => client.stop()); // also where it is called again and again

@@ -31,6 +31,8 @@ export interface LinkOwner {
 /** Refused credentials: asking again will not help. */
 const FINAL = new Set(["unauthenticated", "forbidden", "not_found", "invalid"]);
 const RENEW_SOONEST_MS = 10_000;
+/** Credentials that have not come after this time are not waited for. */
+const CREDENTIALS_MS = 15_000;
 
 interface Waiting {
   resolve(ok: Ok): void;
@@ -52,6 +54,8 @@ export class Link {
   private cancelRetry = () => {};
   private cancelRenewal = () => {};
   private running = false;
+  /** Credentials are being got for the next connection. */
+  private attempting = false;
 
   constructor(options: LinkOptions, owner: LinkOwner) {
     this.options = options;
@@ -76,7 +80,7 @@ export class Link {
   check(): void {
     if (!this.running) return;
     if (this.connection !== null) this.connection.check();
-    else void this.attempt();
+    else if (!this.attempting) void this.attempt();
   }
 
   /** Resolves with the `ok`. Rejects with `ChatError`: the server's `error`, `offline`, or `lost`. */
@@ -96,22 +100,31 @@ export class Link {
 
   private async attempt(): Promise<void> {
     this.cancelRetry();
-    const round = { cancelled: false };
+    const round = { over: false };
+    const late = this.options.time.after(CREDENTIALS_MS, () => {
+      this.cancelRetry();
+      this.wait({ code: 1006, retryAfter: null });
+    });
+    this.attempting = true;
     this.cancelRetry = () => {
-      round.cancelled = true;
+      round.over = true;
+      this.attempting = false;
+      late();
     };
     this.owner.status({ status: "connecting" });
     let token: string | null;
     try {
       token = await this.options.credentials.token();
     } catch (error) {
-      if (round.cancelled) return;
+      if (round.over) return;
+      this.cancelRetry();
       const { code, message, retryAfter } = asChatError(error);
       if (FINAL.has(code)) this.refuse(code === "unauthenticated" ? code : "forbidden", message);
       else this.wait({ code: 1006, retryAfter });
       return;
     }
-    if (round.cancelled) return;
+    if (round.over) return;
+    this.cancelRetry();
     this.withToken = token !== null;
     const ping = (): Command => ({ type: "ping", id: this.nextId() });
     this.connection = new Connection(this.url, this.options.Socket, this.options.time, ping, {

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import type { Message, Room } from "../sdk/index.ts";
-import { spoken } from "./conversation/spoken.ts";
 import { newsIn } from "./news.ts";
 
 const ME = "me";
@@ -42,16 +41,4 @@ describe("newsIn", () => {
     expect(ids(room([], null), room([message(1)]))).toEqual([]);
     expect(ids(room([message(5)]), room([message(1), message(5)]))).toEqual([]);
   });
-});
-
-it.each([
-  ["# Title\n\nSome **bold** and _soft_ `code` [1].", "Title Some bold and soft code."],
-  ["- one\n- two\n3. three", "one two three"],
-  ["see [the page](https://example.com) [2][3]", "see the page"],
-  ["| a | b |\n|---|---|\n| 1 | 2 |", "a b 1 2"],
-  ["```sh\nmake run_all\n```", "make run_all"],
-  ["snake_case_name stays, 2 * 3 * 4 too", "snake_case_name stays, 2 * 3 * 4 too"],
-  ["答案是**北京** [1]。", "答案是北京。"],
-])("reads out %j", (markdown, said) => {
-  expect(spoken(markdown)).toBe(said);
 });

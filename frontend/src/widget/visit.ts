@@ -106,8 +106,7 @@ export class Visit implements Observable {
 
   /** There may be a network now: try at once, or look whether the connection lives. */
   wake(): void {
-    // An attempt that is under way may be making the visitor: a second one would make another.
-    if (this.state.connection.status !== "connecting") this.client.retryNow();
+    this.client.retryNow();
   }
 
   end(): void {

@@ -1,9 +1,9 @@
 import { useState } from "preact/hooks";
 import { type Room, roomsByActivity } from "../../sdk/index.ts";
 import { sameItems } from "../../ui/hooks.ts";
+import { spoken } from "../../ui/spoken.ts";
 import { fullTime, shortWhen } from "../../ui/time.ts";
 import { useHere, useVisit } from "../panel/here.ts";
-import { spoken } from "./spoken.ts";
 import { useTexts } from "./texts.ts";
 
 const EXCERPT = 120;

@@ -1,8 +1,8 @@
 import { useEffect } from "preact/hooks";
 import type { Message, Room } from "../../sdk/index.ts";
+import { spoken } from "../../ui/spoken.ts";
 import { newsIn } from "../news.ts";
 import { useHere } from "../panel/here.ts";
-import { spoken } from "./spoken.ts";
 import { useTexts } from "./texts.ts";
 
 /** Tells screen readers that an answer has begun, and reads it to them when it is whole. */
