@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
 
-from chatserver.providers.scripted import ScriptedServer
+from chatserver.providers.scripted import ScriptedServer, pieces
 from chatserver.serving.embedded import Engines
 from tests.browser.rooms import Rooms
 from tests.conftest import fresh_database
@@ -23,6 +23,8 @@ from tests.server import ROOT, Server
 
 ANSWER = "A room is where people and the assistant talk. [1] " * 6
 PASSWORD = "correct horse"
+FAST, SLOW = 300, 15
+"""Words per second: for what comes after an answer, and for what happens in the middle of one."""
 expect.set_options(timeout=15_000)  # a deadline for a slow machine; what is there is seen at once
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -93,7 +95,7 @@ async def servers(
             check=True,
             stdout=subprocess.DEVNULL,
         )
-        async with ScriptedServer(text=ANSWER, first_token=0.05, rate=20) as upstream:
+        async with ScriptedServer(text=ANSWER, first_token=0.05) as upstream:
             environ |= {"LLM_BASE_URL": upstream.base_url, "LLM_MODEL": "scripted"}
             async with Server(environ) as one, Server(environ) as two:
                 with psycopg.connect(url, autocommit=True) as connection:
@@ -105,8 +107,15 @@ async def servers(
 @pytest_asyncio.fixture(loop_scope="session")
 async def demo(servers: tuple[Server, Server, ScriptedServer, str], browser: Browser) -> AsyncIterator[Demo]:
     one, two, upstream, url = servers
+    upstream.pieces, upstream.rate = pieces(ANSWER), FAST
     demo = Demo((one, two), upstream, url, browser)
     yield demo
     for context in browser.contexts:
         await context.close()
     assert demo.problems == []
+
+
+@pytest.fixture
+def slow_answers(demo: Demo) -> None:
+    """For tests that do something while an answer is being written."""
+    demo.upstream.rate = SLOW

@@ -30,8 +30,8 @@ async def findings(page: Page, state: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.usefixtures("slow_answers")
+@pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 1280)])
 async def test_no_state_has_a_serious_finding(demo: Demo, scheme: Literal["light", "dark"], width: int) -> None:
     options = {"color_scheme": scheme, "viewport": {"width": width, "height": 800}, "reduced_motion": "reduce"}
     found: list[str] = []

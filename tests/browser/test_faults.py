@@ -17,6 +17,7 @@ from tests.server import Server
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
+@pytest.mark.usefixtures("slow_answers")
 async def test_a_reload_in_the_middle_of_an_answer_continues_it(demo: Demo) -> None:
     rooms = await demo.signed_in()
     await rooms.create("Reload")
@@ -66,6 +67,7 @@ async def test_a_message_written_offline_survives_a_reload(demo: Demo) -> None:
     demo.problems.clear()
 
 
+@pytest.mark.usefixtures("slow_answers")
 async def test_a_server_that_is_killed_in_the_middle_of_an_answer(demo: Demo) -> None:
     """Both servers' processes die at once, so that the one that wrote the answer is among them."""
     one, two = await demo.signed_in(0), await demo.signed_in(1)

@@ -55,17 +55,13 @@ async def test_nothing_that_is_said_does_anything(demo: Demo) -> None:
         address = rooms.page.url
         await rooms.create(f"<img src={canary.url}/title.png onerror=alert(1)>")
 
-        said, rate = demo.upstream.pieces, demo.upstream.rate
         demo.upstream.pieces, demo.upstream.rate = pieces("\n\n".join(texts)), 0
-        try:
-            for text in messages(texts):
-                await rooms.ask(text.replace("\0", ""))  # which the server refuses, and says so
-                await rooms.ended()
-            await rooms.ask("What is a room?")  # the documents say something about it, so the model is asked
-            await expect(rooms.answer.locator(".answer-text")).to_contain_text("alert(1)")
+        for text in messages(texts):
+            await rooms.ask(text.replace("\0", ""))  # which the server refuses, and says so
             await rooms.ended()
-        finally:
-            demo.upstream.pieces, demo.upstream.rate = said, rate
+        await rooms.ask("What is a room?")  # the documents say something about it, so the model is asked
+        await expect(rooms.answer.locator(".answer-text")).to_contain_text("alert(1)")
+        await rooms.ended()
         assert len(texts) >= 60
         await expect(rooms.answer.locator(".answer-text")).to_contain_text("alert(1)")
         # The same texts, as they come when the page is opened again.

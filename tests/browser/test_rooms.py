@@ -20,6 +20,7 @@ def flat(text: str) -> str:
     return " ".join(text.split())
 
 
+@pytest.mark.usefixtures("slow_answers")
 async def test_two_windows_on_two_servers_watch_one_answer(demo: Demo) -> None:
     one, two = await demo.signed_in(0), await demo.signed_in(1)
     await one.create("Two windows")
@@ -39,6 +40,7 @@ async def test_two_windows_on_two_servers_watch_one_answer(demo: Demo) -> None:
         await expect(window.answer.get_by_role("button", name="Stop the answer")).to_be_hidden()
 
 
+@pytest.mark.usefixtures("slow_answers")
 async def test_stop_keeps_what_was_written_and_another_attempt_completes_it(demo: Demo) -> None:
     rooms = await demo.signed_in()
     await rooms.create("Stopped")

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 # --- a conversation --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("slow_answers")
 async def test_a_question_is_answered_with_sources_that_open(widget: WidgetPage) -> None:
     await widget.open()
     await expect(widget.input).to_be_focused()
@@ -54,6 +55,7 @@ async def test_a_number_in_the_text_opens_its_source_and_gets_the_focus_back(wid
     await expect(number).to_be_focused()
 
 
+@pytest.mark.usefixtures("slow_answers")
 async def test_a_stopped_answer_keeps_its_text_and_can_be_asked_for_again(widget: WidgetPage) -> None:
     await widget.open()
     await widget.ask()
@@ -176,6 +178,7 @@ async def test_who_is_signed_in_has_their_own_conversation_everywhere_and_takes_
     await expect(two.said).to_have_count(0)
 
 
+@pytest.mark.usefixtures("slow_answers")
 async def test_what_came_while_it_was_closed_is_counted_on_the_launcher_and_told_to_the_page(
     widget: WidgetPage,
 ) -> None:
@@ -207,6 +210,7 @@ async def test_what_came_while_it_was_closed_is_counted_on_the_launcher_and_told
 # --- losses ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("slow_answers")
 async def test_a_reload_in_the_middle_of_an_answer_goes_on_with_it(widget: WidgetPage) -> None:
     await widget.open()
     await widget.ask()

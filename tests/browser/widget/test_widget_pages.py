@@ -111,6 +111,7 @@ async def test_a_phone_shows_it_over_the_whole_screen_and_keeps_the_page_still(d
     screen = {"width": 390, "height": 844}
     widget = await host.enter(demo, viewport=screen, has_touch=True, is_mobile=True)
     await widget.open()
+    await widget.panel.evaluate("(panel) => Promise.all(panel.getAnimations().map(({ finished }) => finished))")
     assert await widget.panel.bounding_box() == {"x": 0, "y": 0, **screen}
     await expect(widget.panel).to_have_attribute("aria-modal", "true")
     await expect(widget.launcher).to_be_hidden()
@@ -159,6 +160,7 @@ async def test_all_of_it_can_be_used_by_keyboard(widget: WidgetPage) -> None:
     assert wanted <= reached, sorted(map(str, reached))
 
 
+@pytest.mark.usefixtures("slow_answers")
 async def test_an_answer_is_read_out_whole_and_once(widget: WidgetPage) -> None:
     await widget.open()
     await widget.page.evaluate(
@@ -174,6 +176,7 @@ async def test_an_answer_is_read_out_whole_and_once(widget: WidgetPage) -> None:
     await expect(widget.log).to_have_attribute("aria-live", "off")
 
 
+@pytest.mark.usefixtures("slow_answers")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_axe_finds_nothing_serious(demo: Demo, host: Host, scheme: Any) -> None:
     widget = await host.enter(demo, color_scheme=scheme, reduced_motion="reduce")
