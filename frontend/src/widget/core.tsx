@@ -101,12 +101,13 @@ export function mount(host: Host): Core {
   }
 
   begin();
-  const online = () => {
+  const changed = () => {
     visit.wake();
     if (opened) void load();
   };
-  window.addEventListener("online", online);
-  window.addEventListener("pageshow", online);
+  // On `offline` too: a socket stays open without a network, and has to be asked whether it lives.
+  const network = ["online", "offline", "pageshow"] as const;
+  for (const event of network) window.addEventListener(event, changed);
 
   return {
     open(wanted) {
@@ -128,8 +129,7 @@ export function mount(host: Host): Core {
       else restart();
     },
     destroy() {
-      window.removeEventListener("online", online);
-      window.removeEventListener("pageshow", online);
+      for (const event of network) window.removeEventListener(event, changed);
       end();
       announcer.stop();
       render(null, frame);
