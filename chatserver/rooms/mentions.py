@@ -1,4 +1,4 @@
-"""Whether a text speaks to the assistant: `@assistant`, `@助手`, or `@` and the name that the site gives it."""
+"""Whether a text speaks to the assistant: `@assistant` or `@助手`, in every room, however a site calls it."""
 
 from __future__ import annotations
 
