@@ -64,6 +64,66 @@ async def test_no_state_has_a_serious_finding(demo: Demo, scheme: Literal["light
     assert not found, "\n".join(found)
 
 
+@pytest.mark.parametrize(("scheme", "width"), [("dark", 390), ("light", 1280)])
+async def test_nothing_that_opens_has_a_serious_finding(
+    demo: Demo, scheme: Literal["light", "dark"], width: int
+) -> None:
+    rooms = await demo.signed_in(color_scheme=scheme, viewport={"width": width, "height": 800}, reduced_motion="reduce")
+    page, found = rooms.page, list[str]()
+
+    async def look(state: str) -> None:
+        found.extend(await findings(page, state))
+
+    await page.get_by_role("searchbox").fill("no such room")
+    await look("search without a match")
+    await page.get_by_role("searchbox").fill("")
+    await page.get_by_role("button", name="Account and settings").click()
+    await look("settings")
+    await page.keyboard.press("Escape")
+    await page.get_by_role("button", name="New room").click()
+    await look("new room")
+    await page.keyboard.press("Escape")
+    await rooms.create(f"Opened {scheme} {width}")
+    await rooms.ask("What is a room?")
+    await rooms.ended()
+    await page.get_by_role("button", name="When the assistant answers").click()
+    await look("policy")
+    await page.keyboard.press("Escape")
+    await rooms.answer.get_by_role("button", name="Bad answer").click()
+    await page.get_by_role("textbox", name="What was good or bad").wait_for()
+    await look("comment on an answer")
+    await rooms.said.first.hover()
+    await rooms.said.first.get_by_role("button", name="Actions for the message").click()
+    await look("menu of a message")
+    await page.get_by_role("menuitem", name="Edit").click()
+    await look("editing")
+    await page.keyboard.press("Escape")
+    await rooms.composer.press_sequentially("@")
+    await page.get_by_role("listbox").wait_for()
+    await look("mentions")
+    await page.keyboard.press("Escape")
+    await rooms.composer.fill("")
+    await rooms.said.first.get_by_role("button", name="Actions for the message").click()
+    await page.get_by_role("menuitem", name="Reply").click()
+    await look("replying")
+    await rooms.said.first.get_by_role("button", name="Actions for the message").click()
+    await page.get_by_role("menuitem", name="Delete").click()
+    await page.get_by_role("dialog").wait_for()
+    await look("deleting")
+    await page.keyboard.press("Escape")
+    await page.context.set_offline(True)
+    await expect(page.locator(".connection")).to_contain_text("You are offline.")
+    await rooms.ask("Written offline")
+    await expect(rooms.said.last).to_contain_text("Waits for the connection")
+    await look("offline")
+    await page.context.set_offline(False)
+    await page.goto(f"{demo.servers[0].http}/app/r/01a1fdcf-de44-76b3-89c8-000000000000")
+    await page.get_by_role("heading", name="This room is not there").wait_for()
+    await look("a room that is not there")
+    assert not found, "\n".join(found)
+    demo.problems.clear()  # the browser itself reports each connection that fails
+
+
 @pytest.mark.parametrize("language", ["en", "zh-CN"])
 async def test_the_start_page_has_no_serious_finding(demo: Demo, language: str) -> None:
     found: list[str] = []
