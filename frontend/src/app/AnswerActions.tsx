@@ -7,6 +7,7 @@ import { Check, Copy, Reply, ThumbDown, ThumbUp, Trash } from "../ui/icons.tsx";
 import { useApp } from "./context.ts";
 import { useAction } from "./parts/action.ts";
 import { Problem } from "./parts/Problem.tsx";
+import { SmallButton } from "./parts/SmallButton.tsx";
 import { useRoomActions } from "./room-context.ts";
 
 type Score = -1 | 0 | 1;
@@ -32,49 +33,19 @@ export function AnswerActions({ message }: { message: Message }) {
     <>
       <div class="answer-actions">
         <CopyButton text={message.text} />
-        <button
-          type="button"
-          class="cs-icon-button"
-          data-size="sm"
-          aria-label={t("reply")}
-          title={t("reply")}
-          onClick={() => reply(message)}
-        >
+        <SmallButton label={t("reply")} onClick={() => reply(message)}>
           <Reply />
-        </button>
-        <button
-          type="button"
-          class="cs-icon-button"
-          data-size="sm"
-          aria-label={t("good")}
-          title={t("good")}
-          aria-pressed={score === 1}
-          onClick={() => rate(1)}
-        >
+        </SmallButton>
+        <SmallButton label={t("good")} pressed={score === 1} onClick={() => rate(1)}>
           <ThumbUp />
-        </button>
-        <button
-          type="button"
-          class="cs-icon-button"
-          data-size="sm"
-          aria-label={t("bad")}
-          title={t("bad")}
-          aria-pressed={score === -1}
-          onClick={() => rate(-1)}
-        >
+        </SmallButton>
+        <SmallButton label={t("bad")} pressed={score === -1} onClick={() => rate(-1)}>
           <ThumbDown />
-        </button>
+        </SmallButton>
         {moderates && (
-          <button
-            type="button"
-            class="cs-icon-button"
-            data-size="sm"
-            aria-label={t("delete")}
-            title={t("delete")}
-            onClick={() => askDelete(message)}
-          >
+          <SmallButton label={t("delete")} onClick={() => askDelete(message)}>
             <Trash />
-          </button>
+          </SmallButton>
         )}
       </div>
       <Problem error={rating.error} />
@@ -94,16 +65,9 @@ function CopyButton({ text }: { text: string }) {
   }, [copied]);
   const label = error ? t("copyFailed") : copied ? t("copied") : t("copy");
   return (
-    <button
-      type="button"
-      class="cs-icon-button"
-      data-size="sm"
-      aria-label={label}
-      title={label}
-      onClick={async () => setCopied(await run())}
-    >
+    <SmallButton label={label} onClick={async () => setCopied(await run())}>
       {copied ? <Check /> : <Copy />}
-    </button>
+    </SmallButton>
   );
 }
 

@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { ChatClient, cookie } from "../sdk/index.ts";
+import { browserStorage } from "../ui/storage.ts";
 import { AppContext, type App as Context, texts } from "./context.ts";
 import { Rooms } from "./Rooms.tsx";
 import { useRoute } from "./route.ts";
@@ -18,7 +19,7 @@ export function App({ place, product, signedIn }: { place: Place; product: strin
       credentials: cookie(),
       client: "rooms/1.0",
       locale: settings.locale,
-      storage: tabStorage(),
+      storage: browserStorage("sessionStorage"),
     });
   const [client, setClient] = useState<ChatClient | null>(() => (signedIn ? connect() : null));
   const [ended, setEnded] = useState(false);
@@ -80,13 +81,4 @@ export function App({ place, product, signedIn }: { place: Place; product: strin
       />
     </AppContext.Provider>
   );
-}
-
-/** Where messages that are not sent survive a reload; even reading it may be forbidden. */
-function tabStorage(): Storage | undefined {
-  try {
-    return sessionStorage;
-  } catch {
-    return undefined;
-  }
 }

@@ -3,6 +3,7 @@ import { copyText } from "../ui/clipboard.ts";
 import { Copy, Edit, More, Reply, Trash } from "../ui/icons.tsx";
 import { useApp } from "./context.ts";
 import { Menu, type MenuItem } from "./parts/Menu.tsx";
+import { SmallButton } from "./parts/SmallButton.tsx";
 import { useRoomActions } from "./room-context.ts";
 
 /** What one may do with a message; shown when one points at it or comes by keyboard, always on touch screens. */
@@ -20,16 +21,9 @@ export function MessageActions(props: { message: Message; mayEdit: boolean; mayD
   ];
   return (
     <div class="message-actions">
-      <button
-        type="button"
-        class="cs-icon-button not-touch"
-        data-size="sm"
-        aria-label={t("reply")}
-        title={t("reply")}
-        onClick={() => reply(message)}
-      >
+      <SmallButton class="not-touch" label={t("reply")} onClick={() => reply(message)}>
         <Reply />
-      </button>
+      </SmallButton>
       <Menu
         label={t("messageActions", { name: message.author.name })}
         class="cs-icon-button"

@@ -1,5 +1,6 @@
 /** What was written but not sent, per room, as long as the browser's tab lives. */
 import type { MessageId, RoomId } from "../sdk/index.ts";
+import { browserStorage } from "../ui/storage.ts";
 
 export interface Draft {
   readonly text: string;
@@ -48,13 +49,4 @@ function key(room: RoomId): string {
   return `chatserver:draft:${room}`;
 }
 
-/** Reading `sessionStorage` itself may be forbidden. */
-function session(): Storage | null {
-  try {
-    return sessionStorage;
-  } catch {
-    return null;
-  }
-}
-
-export const drafts = new Drafts(session());
+export const drafts = new Drafts(browserStorage("sessionStorage"));

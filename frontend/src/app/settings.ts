@@ -1,5 +1,6 @@
 /** What a person has chosen for this browser: appearance and language. */
 import { useEffect, useState } from "preact/hooks";
+import { browserStorage } from "../ui/storage.ts";
 import { chooseLocale, type Locale } from "../ui/texts.ts";
 
 export type Theme = "system" | "light" | "dark";
@@ -14,29 +15,16 @@ export interface Settings {
 const THEME = "chatserver:theme";
 const LOCALE = "chatserver:locale";
 
-/** Storage that may be forbidden (private windows, blocked cookies): then the choice lasts as long as the page. */
-function remembered(key: string): string | null {
-  try {
-    return localStorage.getItem(key);
-  } catch {
-    return null;
-  }
-}
-
-function remember(key: string, value: string): void {
-  try {
-    localStorage.setItem(key, value);
-  } catch {}
-}
+const storage = browserStorage("localStorage");
 
 function themeOf(value: string | null): Theme {
   return value === "light" || value === "dark" ? value : "system";
 }
 
 export function useSettings(): Settings {
-  const [theme, setTheme] = useState<Theme>(() => themeOf(remembered(THEME)));
+  const [theme, setTheme] = useState<Theme>(() => themeOf(storage.getItem(THEME)));
   const [locale, setLocale] = useState<Locale>(() =>
-    chooseLocale([remembered(LOCALE), document.documentElement.lang, ...navigator.languages]),
+    chooseLocale([storage.getItem(LOCALE), document.documentElement.lang, ...navigator.languages]),
   );
   useEffect(() => {
     const { dataset } = document.documentElement;
@@ -53,11 +41,11 @@ export function useSettings(): Settings {
     theme,
     locale,
     setTheme(chosen) {
-      remember(THEME, chosen);
+      storage.setItem(THEME, chosen);
       setTheme(chosen);
     },
     setLocale(chosen) {
-      remember(LOCALE, chosen);
+      storage.setItem(LOCALE, chosen);
       setLocale(chosen);
     },
   };

@@ -57,7 +57,7 @@ export class VisitorCredentials implements Credentials {
   constructor(options: VisitorOptions) {
     this.options = options;
     this.storage = forgiving(options.storage);
-    this.api = new Api(options.fetch ? { server: options.server, fetch: options.fetch } : { server: options.server });
+    this.api = new Api({ server: options.server, fetch: options.fetch });
     this.key = `chatserver:visitor:${options.site}`;
   }
 
@@ -104,7 +104,7 @@ export class TokenCredentials implements Credentials {
 
   constructor(options: { server: string | URL; storage?: KeyValueStore; fetch?: Fetch }) {
     this.storage = forgiving(options.storage);
-    this.api = new Api(options.fetch ? { server: options.server, fetch: options.fetch } : { server: options.server });
+    this.api = new Api({ server: options.server, fetch: options.fetch });
   }
 
   get signedIn(): boolean {

@@ -5,7 +5,7 @@ import { defaultFetch, type Fetch } from "./platform.ts";
 export interface ApiOptions {
   /** The server's address, such as `https://chat.example.com/`. */
   readonly server: string | URL;
-  readonly fetch?: Fetch;
+  readonly fetch?: Fetch | undefined;
   /** For each call: `Authorization`, `X-CSRFToken` and the like. */
   readonly headers?: () => Record<string, string>;
   /** Whether cookies go along; "same-origin" on the server's own pages. */

@@ -1,5 +1,6 @@
 /** The widget of a page: its element and launcher, whether it is open, and the core once that is here. */
 import type { KeyValueStore } from "../sdk/platform.ts";
+import { browserStorage } from "../ui/storage.ts";
 import type { Config } from "./config.ts";
 import { CoreLoader, whenIdle } from "./core-loader.ts";
 import { elementClass, makeElement, type Owner } from "./element.ts";
@@ -9,7 +10,6 @@ import { direction, fetchTexts, LABELS, pickLocale, textsFor } from "./labels.ts
 import css from "./launcher.css?inline";
 import { Launcher } from "./launcher.ts";
 import { askSite, explain, Refused, type SiteInfo } from "./site.ts";
-import { browserStorage } from "./storage.ts";
 import { themeRules } from "./theme.ts";
 
 export class Widget implements Host, Owner {

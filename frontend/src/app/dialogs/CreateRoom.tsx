@@ -4,6 +4,7 @@ import { useApp } from "../context.ts";
 import { policies } from "../PolicyChoice.tsx";
 import { useAction } from "../parts/action.ts";
 import { Dialog } from "../parts/Dialog.tsx";
+import { DialogActions } from "../parts/DialogActions.tsx";
 import { Problem } from "../parts/Problem.tsx";
 import { PeoplePicker, type Person } from "./PeoplePicker.tsx";
 import { TitleField } from "./TitleField.tsx";
@@ -24,14 +25,9 @@ export function CreateRoom({ onClose, onCreated }: { onClose(): void; onCreated(
       onClose={onClose}
       onSubmit={run}
       actions={
-        <>
-          <button type="button" class="cs-button" data-kind="plain" onClick={onClose}>
-            {t("cancel")}
-          </button>
-          <button type="submit" class="cs-button" data-kind="primary" disabled={busy || title.trim() === ""}>
-            {t("create")}
-          </button>
-        </>
+        <DialogActions onCancel={onClose} disabled={busy || title.trim() === ""}>
+          {t("create")}
+        </DialogActions>
       }
     >
       <TitleField value={title} onValue={setTitle} />

@@ -3,6 +3,7 @@ import type { RoomId } from "../../sdk/index.ts";
 import { useApp } from "../context.ts";
 import { useAction } from "../parts/action.ts";
 import { Dialog } from "../parts/Dialog.tsx";
+import { DialogActions } from "../parts/DialogActions.tsx";
 import { Problem } from "../parts/Problem.tsx";
 import { PeoplePicker, type Person } from "./PeoplePicker.tsx";
 
@@ -23,14 +24,9 @@ export function Invite({ room, onClose }: { room: RoomId; onClose(): void }) {
       onClose={onClose}
       onSubmit={run}
       actions={
-        <>
-          <button type="button" class="cs-button" data-kind="plain" onClick={onClose}>
-            {t("cancel")}
-          </button>
-          <button type="submit" class="cs-button" data-kind="primary" disabled={busy || chosen.length === 0}>
-            {chosen.length === 0 ? t("inviteNone") : t("inviteChosen", { count: chosen.length })}
-          </button>
-        </>
+        <DialogActions onCancel={onClose} disabled={busy || chosen.length === 0}>
+          {chosen.length === 0 ? t("inviteNone") : t("inviteChosen", { count: chosen.length })}
+        </DialogActions>
       }
     >
       <PeoplePicker room={room} chosen={chosen} onChosen={setChosen} />

@@ -3,6 +3,7 @@ import type { RoomId } from "../../sdk/index.ts";
 import { useApp } from "../context.ts";
 import { useAction } from "../parts/action.ts";
 import { Dialog } from "../parts/Dialog.tsx";
+import { DialogActions } from "../parts/DialogActions.tsx";
 import { Problem } from "../parts/Problem.tsx";
 import { TitleField } from "./TitleField.tsx";
 
@@ -19,14 +20,9 @@ export function Rename({ room, title, onClose }: { room: RoomId; title: string; 
       onClose={onClose}
       onSubmit={run}
       actions={
-        <>
-          <button type="button" class="cs-button" data-kind="plain" onClick={onClose}>
-            {t("cancel")}
-          </button>
-          <button type="submit" class="cs-button" data-kind="primary" disabled={busy || name.trim() === ""}>
-            {t("save")}
-          </button>
-        </>
+        <DialogActions onCancel={onClose} disabled={busy || name.trim() === ""}>
+          {t("save")}
+        </DialogActions>
       }
     >
       <TitleField value={name} onValue={setName} />
