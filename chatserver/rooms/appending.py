@@ -90,8 +90,12 @@ class _Committer:
         self._closed = True
         if self._task:
             await asyncio.gather(self._task, return_exceptions=True)
-        if self._connection:
-            await self._connection.close(timeout=2)
+        connection, self._connection = self._connection, None
+        if connection:
+            try:
+                await connection.close(timeout=2)
+            except AWAY:  # ended by PostgreSQL while it was idle: all that it had was committed
+                connection.terminate()
 
     async def _drain(self) -> None:
         while self._queue:

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 
+import psycopg
 import pytest
 
 from chatserver.errors import Conflict, Invalid, NotFound, Unavailable
@@ -146,6 +147,23 @@ async def test_killed_back_ends_lose_nothing_acknowledged(store: Store, site: Si
     assert killed > 0
     assert await revs(store, room) == list(range(1, 301))
     assert len(acknowledged) == 300
+
+
+@pytest.mark.parametrize("appended", [True, False])
+async def test_the_store_closes_after_its_back_ends_were_killed(database_url: str, appended: bool) -> None:
+    store = await Store.open(database_url)
+    site = await Site(store.pool).create()
+    ann = await site.user("Ann")
+    room = await site.room(store, ann, policy="off")
+    if appended:
+        await store.append(draft(room, ann, "c1"))
+    with psycopg.connect(database_url) as connection:  # blocks the loop, so that nobody notices before the close
+        killed = connection.execute(
+            """SELECT count(*) FILTER (WHERE pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
+               WHERE datname = current_database() AND pid <> pg_backend_pid()"""
+        ).fetchone()
+    assert killed and killed[0] >= 1 + appended  # one of the pool's, one of a committer's
+    await store.close()
 
 
 async def test_changes_since_any_rev_lead_to_the_present(store: Store, site: Site, ann: User) -> None:
