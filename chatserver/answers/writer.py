@@ -58,6 +58,9 @@ class Settler(Protocol):
         text: str,
         sources: list[Source],
         usage: Usage | None = None,
+        *,
+        found: bool | None = None,
+        unsupported: int = 0,
     ) -> Message | None: ...
 
 
@@ -89,7 +92,7 @@ class Writer:
         self._flow = Coalescer(FLUSH_SECONDS)
         self._stage: StageName = "queued"
         self._sources: list[Source] = []
-        self._usage: Usage | None = None
+        self._done: Done | None = None
         self._confirmed = boottime()
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
@@ -151,9 +154,9 @@ class Writer:
                         case Delta(text):
                             if not self._write_text(text):
                                 return "complete", self._flow.whole, cited(self._flow.whole, self._sources)
-                        case Done(text=text, sources=sources, usage=usage):
-                            self._usage = usage
-                            return "complete", text, list(sources)
+                        case Done() as done:
+                            self._done = done
+                            return "complete", done.text, list(done.sources)
                         case _:
                             assert_never(part)
             raise RuntimeError("the pipeline ended without Done")
@@ -216,12 +219,20 @@ class Writer:
         )
 
     async def _settle(self, status: Status, text: str, sources: list[Source]) -> None:
-        job, pause = self.job, 0.1
+        job, done, pause = self.job, self._done, 0.1
         self._settling = True
         while True:
             try:
                 message = await self._store.settle(
-                    job.message, job.room, job.attempt, status, text, sources, self._usage
+                    job.message,
+                    job.room,
+                    job.attempt,
+                    status,
+                    text,
+                    sources,
+                    done.usage if done else None,
+                    found=done.found if done else None,
+                    unsupported=done.unsupported if done else 0,
                 )
                 break
             except Unavailable:

@@ -73,13 +73,15 @@ class Delta(Struct, frozen=True, tag=True):
 
 
 class Done(Struct, frozen=True, tag=True):
-    """The end. `sources` holds the cited ones only; `found` is False when nothing relevant was found."""
+    """The end. `sources` holds the cited ones only; `found` is False when nothing relevant was found; `unsupported`
+    counts the citations that were dropped because what they cite does not say it."""
 
     text: str
     sources: tuple[Source, ...]
     found: bool = True
     cut: bool = False
     usage: Usage | None = None
+    unsupported: int = 0
 
 
 type Part = Stage | Sources | Delta | Done

@@ -111,11 +111,17 @@ class Jobs:
         text: str,
         sources: list[Source],
         usage: Usage | None = None,
+        *,
+        found: bool | None = None,
+        unsupported: int = 0,
     ) -> Message | None:
-        """End an attempt (None: whichever is live). Returns the final message, or None: fenced, or over already."""
+        """End an attempt (None: whichever is live). Returns the final message, or None: fenced, or over already.
+
+        `found`: whether the documents held anything on the question; `unsupported`: how many citations were dropped.
+        """
         async with translated(), self._pool.acquire() as connection, connection.transaction():
             rev = await connection.fetchval(
-                "SELECT chat_settle($1::uuid, $2::uuid, $3, $4, $5, $6::text::jsonb, $7::text::jsonb)",
+                "SELECT chat_settle($1::uuid, $2::uuid, $3, $4, $5, $6::text::jsonb, $7::text::jsonb, $8, $9::smallint)",
                 message,
                 room,
                 attempt,
@@ -123,6 +129,8 @@ class Jobs:
                 text,
                 msgspec.json.encode(sources).decode(),
                 msgspec.json.encode(usage).decode() if usage else None,
+                found,
+                min(unsupported, 32_767),
             )
             if rev is None:
                 return None

@@ -73,7 +73,9 @@ class Message(models.Model):
     """A message or an answer, in its latest form.
 
     `seq`: rev at which it was created; `rev`: of its latest change; `answer`: of a question, its answer's id;
-    `question`: of an answer, its question's id; `body_hash`: of the original command, to tell a repeat from a conflict.
+    `question`: of an answer, its question's id; `body_hash`: of the original command, to tell a repeat from a conflict;
+    `found`: of a complete answer, whether the documents held anything on the question; `unsupported`: how many of its
+    citations were dropped because what they cite does not say it.
     """
 
     class Status(models.TextChoices):
@@ -100,6 +102,8 @@ class Message(models.Model):
     edited = models.DateTimeField(null=True)
     sources = models.JSONField(default=list, db_default=models.Value([], output_field=models.JSONField()))
     usage = models.JSONField(null=True)
+    found = models.BooleanField(null=True)
+    unsupported = models.SmallIntegerField(default=0, db_default=0)
 
     class Meta:
         constraints = [

@@ -73,6 +73,9 @@ class Store:
         text: str,
         sources: list[Source],
         usage: Usage | None = None,
+        *,
+        found: bool | None = None,
+        unsupported: int = 0,
     ) -> Message | None:
         self.inside.set()
         await self.go.wait()
