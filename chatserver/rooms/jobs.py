@@ -121,7 +121,7 @@ class Jobs:
         """
         async with translated(), self._pool.acquire() as connection, connection.transaction():
             rev = await connection.fetchval(
-                "SELECT chat_settle($1::uuid, $2::uuid, $3, $4, $5, $6::text::jsonb, $7::text::jsonb, $8, $9::smallint)",
+                "SELECT chat_settle($1::uuid, $2::uuid, $3, $4, $5, $6::text::jsonb, $7::text::jsonb, $8, $9::int2)",
                 message,
                 room,
                 attempt,
