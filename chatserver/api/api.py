@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ninja import NinjaAPI
 
-from chatserver.api import ask, auth, documents, people, problems, rooms, sources, widget
+from chatserver.api import ask, auth, collections, documents, people, problems, rooms, search, sources, widget
 
 __all__ = ["api"]
 
@@ -22,3 +22,5 @@ api.add_router("/rooms", sources.router)
 api.add_router("", people.router)
 api.add_router("", ask.router)
 api.add_router("", documents.router)
+api.add_router("", collections.router)
+api.add_router("", search.router)

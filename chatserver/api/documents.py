@@ -1,112 +1,70 @@
-"""Documents and what a search finds in them, for those who manage a site. `docs/protocol.md`, "HTTP API"."""
+"""Documents the assistant answers from, for those who manage a site. `docs/knowledge.md`."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-import msgspec
 from asgiref.sync import sync_to_async
-from django.core.files.uploadedfile import UploadedFile
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
-from msgspec import Meta, Struct
 from ninja import Query, Router, Schema
 from pydantic import Field
 
 from chatserver import wiring
+from chatserver.api import intake
 from chatserver.api.caller import current
 from chatserver.api.fields import Text
+from chatserver.api.managed import Managed
 from chatserver.api.wire import answer
-from chatserver.config import config
-from chatserver.errors import Forbidden, Invalid, NotFound, TooLarge
+from chatserver.errors import Conflict
 from chatserver.knowledge import records, tasks
-from chatserver.knowledge.models import Collection, Document
-from chatserver.knowledge.parse import MEDIA_TYPE, ParseError, kind_of
-from chatserver.sites.models import Site
-from chatserver.sites.principals import Principal
+from chatserver.knowledge.models import Chunk, Document
+
+__all__ = ["router"]
 
 router = Router(tags=["documents"])
-
-FORM_BYTES = 64 * 1024
-"""What the fields and boundaries of a form may add to its file."""
-SEARCHED_COLLECTIONS = 1000
 
 
 class Filter(Schema):
     collection: UUID | None = None
     status: Document.Status | None = None
+    query: Text = Field("", max_length=200, description="a part of the title, or of the origin: its path or address")
+    parent: UUID | None = Field(None, description="the archive it came in")
+    source: UUID | None = Field(None, description="the web source it was fetched from")
     before: UUID | None = Field(None, description="the id of the last document of the page before")
     limit: int = Field(50, ge=1, le=200)
 
 
-class Search(Schema):
-    query: Text = Field(min_length=1, max_length=2000)
-    k: int = Field(6, ge=1, le=50)
-    collection: UUID | None = None
+class Page(Schema):
+    after: int = Field(-1, ge=-1, le=2**31 - 1, description="the `ordinal` of the last chunk of the page before")
+    limit: int = Field(50, ge=1, le=200)
 
 
-class Given(Struct, forbid_unknown_fields=False):
-    """The JSON body of `POST /documents`."""
-
-    text: str = ""
-    title: Annotated[str, Meta(max_length=500)] = ""
-    url: Annotated[str, Meta(max_length=2000)] = ""
-    collection: str = ""
-
-
-_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "properties": {
-                        "file": {"type": "string", "format": "binary"},
-                        "title": {"type": "string", "maxLength": 500},
-                        "url": {"type": "string", "description": "where readers find it; sources link there"},
-                        "collection": {"type": "string", "format": "uuid"},
-                    },
-                    "required": ["file"],
-                }
-            },
-            "application/json": {
-                "schema": {
-                    "type": "object",
-                    "properties": {
-                        "title": {"type": "string", "maxLength": 500},
-                        "text": {"type": "string", "description": "Markdown"},
-                        "url": {"type": "string"},
-                        "collection": {"type": "string", "format": "uuid"},
-                    },
-                    "required": ["title", "text"],
-                }
-            },
-        },
-    }
-}
-
-
-@router.post("/documents", openapi_extra=_BODY, response={202: dict[str, Any]})
+@router.post("/documents", openapi_extra=intake.BODY, response={202: dict[str, Any]})
 async def add(request: HttpRequest) -> HttpResponse:
-    """A file, or a text with its title: 202 `{id, status}`. The same content again is the same document; other
-    content under the same file name, or the same `url`, replaces the document once it is ready."""
+    """A file, or a text with its title: 202 `{id, status, unchanged}`. The same content again is the same document,
+    `unchanged` when there is nothing to do for it; other content under the same file name, or the same `url`, replaces
+    the document once it is ready."""
     principal = await current(request)
-    sites = _sites(principal)
-    if int(request.headers.get("Content-Length") or 0) > config().upload_bytes + FORM_BYTES:
-        raise TooLarge(f"A file may have {config().upload_bytes:,} bytes (UPLOAD_BYTES).")
-    # Reading a form or a body may take long and touch the disk: not on the event loop.
-    document, work = await sync_to_async(_register)(request, sites)
+    managed = Managed.by(principal)
+    intake.check_size(request)
+
+    def register() -> tuple[Document, bool]:
+        # Reading a form or a body may take long and touch the disk: not on the event loop.
+        return intake.keep(managed, *intake.read(request), owner=principal.user.id)
+
+    document, work = await sync_to_async(register)()
     if work:
         await sync_to_async(tasks.enqueue)(str(document.pk))
-    return answer({"id": str(document.pk), "status": document.status}, status=202)
+    return answer({"id": str(document.pk), "status": document.status, "unchanged": not work}, status=202)
 
 
 @router.get("/documents", response=dict[str, Any])
 async def documents(request: HttpRequest, page: Query[Filter]) -> HttpResponse:
     """The newest first: `{documents, more}`."""
-    sites = _sites(await current(request))
-    found = await sync_to_async(_page)(sites, page)
+    managed = Managed.by(await current(request))
+    found = await sync_to_async(_page)(managed, page)
     return answer(
         {"documents": [_shown(document) for document in found[: page.limit]], "more": len(found) > page.limit}
     )
@@ -115,106 +73,80 @@ async def documents(request: HttpRequest, page: Query[Filter]) -> HttpResponse:
 @router.get("/documents/{uuid:document}", response=dict[str, Any])
 async def document(request: HttpRequest, document: UUID) -> HttpResponse:
     """Its state: `queued`, `parsing`, `embedding` (found by its words, `done` of `total` vectors made), `ready`, or
-    `failed` with the reason in `error`."""
-    sites = _sites(await current(request))
-    return answer(_shown(await sync_to_async(_one)(sites, document)))
+    `failed` with the reason in `error`. `owner` is who gave it, `parent` the archive and `source` the web source that
+    it came from."""
+    managed = Managed.by(await current(request))
+    return answer(_shown(await sync_to_async(managed.document)(document)))
 
 
-@router.delete("/documents/{uuid:document}", response={204: None})
-async def delete(request: HttpRequest, document: UUID) -> HttpResponse:
-    """No search that begins after the answer finds it."""
-    sites = _sites(await current(request))
-    await sync_to_async(_one)(sites, document)
-    # The index first: while that is away nothing has changed and the call can be repeated.
-    await wiring.services().index.remove([str(document)])
-    await sync_to_async(records.delete)([str(document)])
-    return HttpResponse(status=204)
-
-
-@router.get("/collections", response=dict[str, Any])
-async def collections(request: HttpRequest) -> HttpResponse:
-    """`{collections: [{id, site, name, visibility}]}`."""
-    sites = _sites(await current(request))
-    found = await sync_to_async(lambda: list(_collections(sites).order_by("name")[:SEARCHED_COLLECTIONS]))()
+@router.get("/documents/{uuid:document}/chunks", response=dict[str, Any])
+async def chunks(request: HttpRequest, document: UUID, page: Query[Page]) -> HttpResponse:
+    """The passages that the assistant sees of it, in order: `{chunks: [{id, ordinal, heading, page, text, start, end,
+    embedded}], more, total}`. `start` and `end` are character offsets into the document's text; `embedded`: whether
+    the passage is found by its meaning, too."""
+    managed = Managed.by(await current(request))
+    found, total = await sync_to_async(_chunks)(managed, document, page)
+    shown = found[: page.limit]
+    embedded = await wiring.services().index.embedded(str(document), [str(chunk.pk) for chunk in shown])
     return answer(
         {
-            "collections": [
-                {"id": str(each.pk), "site": str(each.site_id), "name": each.name, "visibility": each.visibility}
-                for each in found
-            ]
+            "chunks": [_shown_chunk(chunk, str(chunk.pk) in embedded) for chunk in shown],
+            "more": len(found) > page.limit,
+            "total": total,
         }
     )
 
 
-@router.post("/search", response=dict[str, Any])
-async def search(request: HttpRequest, body: Search) -> HttpResponse:
-    """What the assistant is shown for this question: passages with the scores of each leg, best first."""
-    sites = _sites(await current(request))
-    chosen = await sync_to_async(_searched)(sites, body.collection)
-    found = await wiring.services().retriever.retrieve(body.query, chosen, body.k)
-    return answer({"passages": found})
+@router.post("/documents/{uuid:document}/retry", response={202: dict[str, Any]})
+async def retry(request: HttpRequest, document: UUID) -> HttpResponse:
+    """Read a failed document again, or one that waits now instead of later: 202 `{id, status}`; `conflict` when it is
+    ready."""
+    managed = Managed.by(await current(request))
+    status = await sync_to_async(_retry)(managed, document)
+    await sync_to_async(tasks.enqueue)(str(document))
+    return answer({"id": str(document), "status": status}, status=202)
 
 
-# --- what a caller may see -------------------------------------------------------------------------------------------
-
-type _Sites = list[UUID] | None
-"""Ids of the sites that the caller manages; None: all."""
-
-
-def _sites(principal: Principal) -> _Sites:
-    if principal.superuser:
-        return None
-    if sites := [UUID(site) for site in principal.roles if principal.manages(site)]:
-        return sites
-    raise Forbidden("Only an administrator of a site sees its documents.")
+@router.delete("/documents/{uuid:document}", response={204: None})
+async def delete(request: HttpRequest, document: UUID) -> HttpResponse:
+    """No search that begins after the answer finds it. An archive goes with the documents that came in it."""
+    managed = Managed.by(await current(request))
+    found = await sync_to_async(managed.document)(document)
+    # The index first: while that is away nothing has changed and the call can be repeated.
+    ids = await sync_to_async(records.with_members)(found)
+    await wiring.services().index.remove(ids)
+    await sync_to_async(records.delete)(ids)
+    return HttpResponse(status=204)
 
 
-def _collections(sites: _Sites) -> Any:
-    found = Collection.objects.all()
-    return found if sites is None else found.filter(site__in=sites)
-
-
-def _one(sites: _Sites, id_: UUID) -> Document:
-    try:
-        return Document.objects.defer("text").get(pk=id_, collection__in=_collections(sites))
-    except Document.DoesNotExist:
-        raise NotFound("There is no such document.") from None
-
-
-def _page(sites: _Sites, page: Filter) -> list[Document]:
-    found = Document.objects.defer("text").filter(collection__in=_collections(sites)).order_by("-pk")
-    if page.collection:
-        found = found.filter(collection=page.collection)
-    if page.status:
-        found = found.filter(status=page.status)
+def _page(managed: Managed, page: Filter) -> list[Document]:
+    found = managed.documents().select_related("owner").order_by("-pk")
+    for field in ("collection", "status", "parent", "source"):
+        if wanted := getattr(page, field):
+            found = found.filter(**{field: wanted})
+    if query := page.query.strip():
+        found = found.filter(Q(title__icontains=query) | Q(origin__icontains=query))
     if page.before:
         found = found.filter(pk__lt=page.before)
     return list(found[: page.limit + 1])
 
 
-def _searched(sites: _Sites, collection: UUID | None) -> list[str]:
-    found = _collections(sites)
-    if collection:
-        found = found.filter(pk=collection)
-        if not found.exists():
-            raise NotFound("There is no such collection.")
-    return [str(pk) for pk in found.values_list("pk", flat=True)[:SEARCHED_COLLECTIONS]]
+def _chunks(managed: Managed, id_: UUID, page: Page) -> tuple[list[Chunk], int]:
+    """One more than the page holds, if there is one."""
+    all_ = managed.document(id_).chunks.order_by("ordinal")
+    return list(all_.filter(ordinal__gt=page.after)[: page.limit + 1]), all_.count()
 
 
-def _target(sites: _Sites, collection: str) -> Collection:
-    """Where a document goes: the collection that is named, or the first one of the only site there is to choose."""
-    if collection:
-        try:
-            return _collections(sites).get(pk=UUID(collection))  # type: ignore[no-any-return]
-        except (ValueError, Collection.DoesNotExist):
-            raise Invalid("collection", "there is no such collection.") from None
-    managed = list((Site.objects.all() if sites is None else Site.objects.filter(pk__in=sites))[:2])
-    if len(managed) != 1:
-        raise Invalid("collection", "name the collection: there is more than one site, or none.")
-    return records.the_collection(managed[0])
+def _retry(managed: Managed, id_: UUID) -> str:
+    found = managed.document(id_)
+    if found.status == Document.Status.READY:
+        raise Conflict("This document is ready: there is nothing to try again.")
+    records.requeue(found)
+    return found.status
 
 
 def _shown(document: Document) -> dict[str, Any]:
+    owner = document.owner
     return {
         "id": str(document.pk),
         "collection": str(document.collection_id),
@@ -227,58 +159,22 @@ def _shown(document: Document) -> dict[str, Any]:
         "error": document.error or None,
         "done": document.done,
         "total": document.total,
+        "parent": document.parent_id,
+        "source": document.source_id,
+        "owner": {"id": str(owner.pk), "name": owner.name or owner.username} if owner else None,
         "created": document.created,
         "updated": document.updated,
     }
 
 
-# --- what comes in ---------------------------------------------------------------------------------------------------
-
-
-def _register(request: HttpRequest, sites: _Sites) -> tuple[Document, bool]:
-    if request.content_type == "multipart/form-data":
-        file = request.FILES.get("file")
-        if not isinstance(file, UploadedFile):
-            raise Invalid("file", "the form holds no file.")
-        fields = {name: request.POST.get(name, "") for name in ("title", "url", "collection")}
-        return _keep(sites, _given(msgspec.json.encode(fields)), file)
-    given = _given(request.body)
-    if given.url and not given.text:
-        raise Invalid("url", "fetching pages is not supported yet: send the file, or its title and text.")
-    if not given.text.strip() or not given.title.strip():
-        raise Invalid("text" if given.title.strip() else "title", "this is missing.")
-    return _keep(sites, given, None)
-
-
-def _given(body: bytes) -> Given:
-    try:
-        given = msgspec.json.decode(body, type=Given)
-    except msgspec.ValidationError as error:
-        raise Invalid("body", str(error)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise Invalid("body", "this is neither a form nor JSON.") from None
-    if any("\0" in value for value in (given.text, given.title, given.url)):
-        raise Invalid("body", "this holds a NUL character.")
-    if given.url and not given.url.startswith(("https://", "http://")):
-        raise Invalid("url", "this is no http(s) address.")
-    return given
-
-
-def _keep(sites: _Sites, given: Given, file: UploadedFile[Any] | None) -> tuple[Document, bool]:
-    collection = _target(sites, given.collection)
-    name = (file.name if file else "") or ""
-    try:
-        kind = kind_of(name, (file.content_type if file else "text/markdown") or "")
-    except ParseError as error:
-        raise Invalid("file", str(error)) from None
-    stored, digest, size = records.store(file.chunks() if file else [given.text.encode()])
-    return records.register(
-        collection,
-        file=stored,
-        digest=digest,
-        size=size,
-        origin=(given.url or name or given.title)[:2000],
-        title=given.title.strip(),
-        media_type=MEDIA_TYPE[kind],
-        url=given.url or None,
-    )
+def _shown_chunk(chunk: Chunk, embedded: bool) -> dict[str, Any]:
+    return {
+        "id": str(chunk.pk),
+        "ordinal": chunk.ordinal,
+        "heading": chunk.heading,
+        "page": chunk.page,
+        "text": chunk.text,
+        "start": chunk.start,
+        "end": chunk.end,
+        "embedded": embedded,
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -14,15 +15,16 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from chatserver.config import config
-from chatserver.errors import TooLarge
+from chatserver.errors import NotFound, TooLarge
 from chatserver.ids import uuid7
 from chatserver.knowledge.models import Chunk, Collection, Document
 from chatserver.rag.types import Passage
 from chatserver.sites.models import Site
 
 __all__ = [
-    "COLLECTION", "PENDING", "VISIBLE", "blocks_of", "delete", "file_of", "ingesting", "passages", "passages_of_all",
-    "register", "replaced_by", "store", "superseded", "the_collection", "unfinished",
+    "COLLECTION", "PENDING", "VISIBLE", "blocks_of", "delete", "delete_if_empty", "file_of", "ingesting", "passages",
+    "passages_of_all", "register", "replaced_by", "requeue", "some_of", "store", "superseded", "the_collection",
+    "unfinished", "with_members",
 ]  # fmt: skip
 
 COLLECTION = "Documents"
@@ -31,6 +33,10 @@ PENDING = (Document.Status.QUEUED, Document.Status.PARSING, Document.Status.FAIL
 VISIBLE = (Document.Status.EMBEDDING, Document.Status.READY)
 """Documents whose text is in the index; `PENDING` are the others."""
 BLOCK = 1024 * 1024
+DELETED_AT_ONCE = 500
+"""Documents of a collection that goes: as many as one commit of the index names."""
+MEMBERS_DEEP = 8
+"""Archives within archives that go with the outermost one."""
 
 
 # --- files -----------------------------------------------------------------------------------------------------------
@@ -92,18 +98,23 @@ def register(
     title: str = "",
     media_type: str = "",
     url: str | None = None,
+    owner: str | None = None,
 ) -> tuple[Document, bool]:
-    """The collection's document with this content, and whether there is work to do for it.
+    """The collection's document with this content, and whether there is work to do for it. `owner`: a user's id.
 
     The same content again is the same document; a failed one is tried again. What was waiting under the same origin
     with other content is dropped, since nobody will ever want it; what is already searched stays until its successor
-    is (`replaced_by`).
+    is (`replaced_by`). Raises `NotFound` when the collection is gone.
     """
     values = {"file": file, "size": size, "origin": origin, "title": title, "media_type": media_type, "url": url}
+    if owner:
+        values["owner_id"] = owner
     drop: list[str] = []
     with transaction.atomic():
         # One at a time per collection: two uploads of one origin get an order.
-        Collection.objects.select_for_update().get(pk=collection.pk)
+        if Collection.objects.select_for_update().filter(pk=collection.pk).first() is None:
+            _drop_file(file)
+            raise NotFound("The collection is gone.")
         document = Document.objects.filter(collection=collection, content_hash=digest).first()
         if document is None:
             document = Document.objects.create(collection=collection, content_hash=digest, **values)
@@ -124,8 +135,8 @@ def register(
             stale = Document.objects.filter(collection=collection, origin=origin, status__in=PENDING)
             drop += stale.exclude(pk=document.pk).values_list("file", flat=True)
             stale.exclude(pk=document.pk).delete()
-    for name in drop:
-        _drop_file(name)
+        for name in drop:
+            transaction.on_commit(functools.partial(_drop_file, name))
     document.refresh_from_db()
     return document, document.status != Document.Status.READY
 
@@ -149,13 +160,48 @@ def superseded() -> QuerySet[Document]:
     return Document.objects.exclude(origin="").filter(Exists(later))
 
 
+def requeue(document: Document) -> None:
+    """A failed document is tried again from its beginning; any other goes on where it is."""
+    if document.status == Document.Status.FAILED:
+        document.status, document.error = Document.Status.QUEUED, ""
+        document.save(update_fields=["status", "error", "updated"])
+
+
 def delete(ids: Iterable[str]) -> None:
     """Remove documents and their uploads from the records; the index is the caller's."""
-    documents = Document.objects.filter(pk__in=list(ids))
+    documents = Document.objects.filter(pk__in=list(ids)).only("file")
     files = list(documents.values_list("file", flat=True))
     documents.delete()
     for name in files:
         _drop_file(name)
+
+
+def with_members(document: Document) -> list[str]:
+    """Its id and those of the documents that came in it, if it is an archive."""
+    found = level = [document.pk]
+    for _ in range(MEMBERS_DEEP):
+        if not (level := list(Document.objects.filter(parent__in=level).values_list("pk", flat=True))):
+            break
+        found = found + level
+    return [str(pk) for pk in found]
+
+
+def some_of(collection: Collection) -> list[str]:
+    """Ids of the next documents to delete of a collection that goes."""
+    return [str(pk) for pk in collection.documents.values_list("pk", flat=True)[:DELETED_AT_ONCE]]
+
+
+def delete_if_empty(collection: Collection) -> bool:
+    """Delete a collection without documents; True when it is gone."""
+    with transaction.atomic():
+        # `register` takes the same lock: no document comes in between.
+        locked = Collection.objects.select_for_update().filter(pk=collection.pk).first()
+        if locked is None:
+            return True
+        if locked.documents.exists():
+            return False
+        locked.delete()
+        return True
 
 
 def unfinished() -> QuerySet[Document]:

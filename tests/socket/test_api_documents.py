@@ -56,7 +56,7 @@ class Owner(httpx.AsyncClient):
 
 def _accepted(answer: httpx.Response) -> str:
     assert answer.status_code == 202, answer.text
-    assert answer.json().keys() == {"id", "status"}
+    assert answer.json().keys() == {"id", "status", "unchanged"}
     return str(answer.json()["id"])
 
 

@@ -88,6 +88,10 @@ async def test_the_description_names_every_path(api: Api) -> None:
         "/api/v1/rooms/{room}/messages": {"get"},
         "/api/v1/documents": {"get", "post"},
         "/api/v1/documents/{document}": {"get", "delete"},
+        "/api/v1/documents/{document}/chunks": {"get"},
+        "/api/v1/documents/{document}/retry": {"post"},
+        "/api/v1/collections": {"get", "post"},
+        "/api/v1/collections/{collection}": {"patch", "delete"},
         "/api/v1/search": {"post"},
         "/api/v1/ask": {"post"},
     }.items():
