@@ -73,7 +73,8 @@ class Document(models.Model):
     """A document as it was given. `origin` is its path or URL: the same origin with other content replaces it.
 
     `owner` hears of its progress. `parent`: the archive it came in; `source`: the address it was fetched from, with
-    what its server said for the next conditional request.
+    what its server said for the next conditional request. `worker`, `attempts` and `next_try` belong to
+    `knowledge.work`: who has it in work, what it has cost so far, and when it may be taken up again.
     """
 
     class Status(models.TextChoices):
@@ -103,12 +104,22 @@ class Document(models.Model):
     etag = models.CharField(max_length=500, blank=True, db_default="")
     last_modified = models.CharField(max_length=100, blank=True, db_default="")
     fetched = models.DateTimeField(null=True)
+    worker = models.CharField(max_length=100, blank=True, db_default="", default="")
+    attempts = models.IntegerField(db_default=0, default=0)
+    next_try = models.DateTimeField(null=True)
     created = models.DateTimeField(auto_now_add=True)
     updated = models.DateTimeField(auto_now=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["collection", "content_hash"], name="document_content_once")]
-        indexes = [models.Index(fields=["collection", "origin"], name="document_origin")]
+        indexes = [
+            models.Index(fields=["collection", "origin"], name="document_origin"),
+            models.Index(
+                fields=["status", "collection"],
+                name="document_unfinished",
+                condition=models.Q(status__in=["queued", "parsing", "embedding"]),
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.title or self.origin
@@ -134,9 +145,13 @@ class Chunk(models.Model):
 
 
 class EmbeddingModel(models.Model):
-    """An embedder whose vectors are, or are being, made. The newest one that is `complete` serves searches."""
+    """An embedder whose vectors are, or are being, made. The newest one that is `complete` serves searches.
+
+    `name`: the embedder's own; `model` and `base_url`: the settings it was made from.
+    """
 
     name = models.CharField(max_length=500, primary_key=True)
+    model = models.CharField(max_length=1000, blank=True, db_default="", default="")
     base_url = models.CharField(max_length=2000, blank=True)
     dimensions = models.IntegerField(default=0)
     complete = models.DateTimeField(null=True)
