@@ -24,7 +24,7 @@ import msgspec
 from msgspec.structs import replace
 
 from chatserver.errors import Unavailable
-from chatserver.providers.base import Embedder
+from chatserver.providers.base import Embedder, Vector
 from chatserver.rag.split import indexed_text
 from chatserver.rag.types import Passage
 from chatserver.text import terms
@@ -63,7 +63,7 @@ class LanceIndex:
 
     def __init__(self, uri: str, embedder: Embedder | None = None) -> None:
         self._uri = uri
-        self._vectors = _vector_table(embedder) if embedder else ""
+        self._vectors = _vector_table(embedder.name) if embedder else ""
         self._connecting: asyncio.Task[Any] | None = None
         self._tables: dict[str, Any] = {}
 
@@ -86,7 +86,9 @@ class LanceIndex:
         return sorted(passages, key=lambda passage: -(passage.lexical or 0.0))
 
     async def dense(self, vector: Sequence[float], collections: Sequence[str], k: int) -> list[Passage]:
-        if not self._vectors or not collections:
+        """A `Vector` is compared with those of its own embedder, any other with those of this index's."""
+        vectors = _vector_table(vector.embedder) if isinstance(vector, Vector) else self._vectors
+        if not vectors or not collections:
             return []
 
         allowed = _among("collection", collections)
@@ -96,7 +98,7 @@ class LanceIndex:
             found = found.where(allowed).select(["chunk", "_distance"])
             return await found.limit(min(k, RESULTS)).to_list()  # type: ignore[no-any-return]
 
-        cosines = {row["chunk"]: 1.0 - row["_distance"] for row in await self._read(self._vectors, nearest, _NOTHING)}
+        cosines = {row["chunk"]: 1.0 - row["_distance"] for row in await self._read(vectors, nearest, _NOTHING)}
         if not cosines:
             return []
         those = f"{_among('chunk', cosines)} AND {allowed}"
@@ -125,7 +127,7 @@ class LanceIndex:
         await self.remove(documents - {passage.document for passage in passages})
 
     async def put_vectors(self, document: str, collection: str, vectors: Sequence[tuple[str, Sequence[float]]]) -> None:
-        """Make `vectors` (chunk id and vector) the only ones of a document. Its chunks are found without them, too."""
+        """Add `vectors` (chunk id and vector) to those of a document, in one commit. Its chunks are found without."""
         if not self._vectors or not vectors:
             return
         columns = {
@@ -136,8 +138,33 @@ class LanceIndex:
         }
         schema = await asyncio.to_thread(_vectors_schema, len(vectors[0][1]))
         data = await asyncio.to_thread(lambda: _arrow().table(columns, schema=schema))
-        where = _among("document", [document])
-        await self._write(self._vectors, lambda table: _merge(table, where).execute(data), create=schema)
+        await self._write(self._vectors, lambda table: _upsert(table).execute(data), create=schema)
+
+    async def vectors_of(self, chunks: Iterable[str]) -> dict[str, list[float]]:
+        """The vectors of those of `chunks` that have one."""
+        if not self._vectors or not (chunks := list(chunks)):
+            return {}
+
+        async def read(table: Any) -> _Rows:
+            query = table.query().where(_among("chunk", chunks)).select(["chunk", "vector"])
+            return await query.limit(len(chunks)).to_list()  # type: ignore[no-any-return]
+
+        return {row["chunk"]: row["vector"] for row in await self._read(self._vectors, read, _NOTHING)}
+
+    async def forget_vectors(self, document: str) -> None:
+        """Remove a document's vectors; it is still found by its words."""
+        if self._vectors:
+            await self._write(self._vectors, lambda table: table.delete(_among("document", [document])))
+
+    async def drop_vectors(self, embedder: str) -> None:
+        """Remove all vectors of the embedder of that name."""
+        name = _vector_table(embedder)
+        if await self._table(name) is None:
+            return
+        connection = await self._connect()
+        async with _translated():
+            await connection.drop_table(name, ignore_missing=True)
+        self._tables.pop(name, None)
 
     async def remove(self, documents: Iterable[str]) -> None:
         """Once this returns, no search that begins finds them."""
@@ -200,6 +227,16 @@ class LanceIndex:
 
         name = self._vectors if vectors else CHUNKS
         return {row["values"]: row["counts"] for row in await self._read(name, counts, _NOTHING)} if name else {}
+
+    async def holds(self, document: str, *, vectors: bool = False) -> set[str]:
+        """The ids of a document's chunks that have rows (or vectors) here."""
+        where = _among("document", [document])
+
+        async def present(table: Any) -> _Rows:
+            return await table.query().where(where).select(["chunk"]).to_list()  # type: ignore[no-any-return]
+
+        name = self._vectors if vectors else CHUNKS
+        return {row["chunk"] for row in await self._read(name, present, _NOTHING)} if name else set()
 
     async def embedded(self, document: str, chunks: Sequence[str]) -> set[str]:
         """Which of a document's `chunks` have a vector here."""
@@ -322,9 +359,12 @@ def _rows(passages: Sequence[Passage]) -> Any:
     return _arrow().table(columns, schema=_chunks_schema())
 
 
+def _upsert(table: Any) -> Any:
+    return table.merge_insert("chunk").when_matched_update_all().when_not_matched_insert_all()
+
+
 def _merge(table: Any, old: str) -> Any:
-    merge = table.merge_insert("chunk").when_matched_update_all().when_not_matched_insert_all()
-    return merge.when_not_matched_by_source_delete(old)
+    return _upsert(table).when_not_matched_by_source_delete(old)
 
 
 def _among(column: str, ids: Iterable[str]) -> str:
@@ -332,9 +372,9 @@ def _among(column: str, ids: Iterable[str]) -> str:
     return f"{column} IN ({', '.join(f"'{UUID(each)}'" for each in ids)})"
 
 
-def _vector_table(embedder: Embedder) -> str:
+def _vector_table(embedder: str) -> str:
     # The name of a model may hold anything, the name of a table may not.
-    return f"vectors_{hashlib.sha256(embedder.name.encode()).hexdigest()[:16]}"
+    return f"vectors_{hashlib.sha256(embedder.encode()).hexdigest()[:16]}"
 
 
 # --- the library -----------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-__all__ = ["ChatMessage", "ChatModel", "Embedder", "Excerpt", "Finish", "Prompt", "Text", "Usage"]
+__all__ = ["ChatMessage", "ChatModel", "Embedder", "Excerpt", "Finish", "Prompt", "Text", "Usage", "Vector"]
 
 
 class ChatMessage(Struct, frozen=True):
@@ -68,6 +68,14 @@ class ChatModel(Protocol):
         ...
 
     async def aclose(self) -> None: ...
+
+
+class Vector(list[float]):
+    """A vector that knows the name of the embedder that made it, so that it is compared with none of another one."""
+
+    def __init__(self, numbers: Sequence[float], embedder: str) -> None:
+        super().__init__(numbers)
+        self.embedder = embedder
 
 
 class Embedder(Protocol):
