@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 from django.conf import settings
@@ -12,9 +13,11 @@ from msgspec import Struct, field
 
 from chatserver.config import FRONTEND_DIR
 
-__all__ = ["Frontend", "Loader", "built"]
+__all__ = ["Entry", "Frontend", "Loader", "PageName", "built"]
 
-APP = "src/app/main.tsx"
+type PageName = Literal["app", "console"]
+
+PAGES: dict[PageName, str] = {"app": "src/app/main.tsx", "console": "src/console/main.tsx"}
 WIDGET = "src/widget/core.tsx"
 
 
@@ -37,17 +40,23 @@ class Loader(Struct, frozen=True):
     digest: str
 
 
-class Frontend(Struct, frozen=True):
-    """Paths are relative to `dist/`, which is served under `static/`.
+class Entry(Struct, frozen=True):
+    """What a page of ours loads. Paths are relative to `dist/`, which is served under `static/`.
 
-    `script`, `styles`: the app's entry; `preload`: modules that the entry imports; `assets`: every file of the app,
-    lazy ones too; `version`: of all this; `widget`: the module that the loader imports.
+    `styles`: in the order in which they apply; `preload`: modules that `script` imports; `assets`: every file of the
+    page, lazy ones too.
     """
 
     script: str
     styles: tuple[str, ...]
     preload: tuple[str, ...]
     assets: tuple[str, ...]
+
+
+class Frontend(Struct, frozen=True):
+    """`version`: of all pages; `widget`: the module that the loader imports, relative to `dist/`."""
+
+    pages: dict[PageName, Entry]
     version: str
     widget: str
     loader: Loader
@@ -57,13 +66,8 @@ class Frontend(Struct, frozen=True):
         """Raises `OSError` when `folder` holds no front end."""
         data = (folder / "manifest.json").read_bytes()
         manifest = _manifest.decode(data)
-        entry = manifest[APP]
-        now, later = _files(manifest, APP, lazy=False), _files(manifest, APP, lazy=True)
         return cls(
-            script=entry.file,
-            styles=tuple(file for file in now if file.endswith(".css")),
-            preload=tuple(file for file in now if file.endswith(".js") and file != entry.file),
-            assets=later,
+            pages={name: _entry(manifest, source) for name, source in PAGES.items()},
             version=hashlib.sha256(data).hexdigest()[:12],
             widget=_manifest.decode((folder / "widget.json").read_bytes())[WIDGET].file,
             loader=_loader(folder / "widget.js"),
@@ -85,18 +89,33 @@ def _load() -> Frontend | None:
 _kept = cache(_load)
 
 
+def _entry(manifest: dict[str, Chunk], source: str) -> Entry:
+    script = manifest[source].file
+    files = _files(manifest, source, lazy=False)
+    return Entry(
+        script=script,
+        styles=tuple(file for file in files if file.endswith(".css")),
+        preload=tuple(file for file in files if file.endswith(".js") and file != script),
+        assets=_files(manifest, source, lazy=True),
+    )
+
+
 def _files(manifest: dict[str, Chunk], entry: str, *, lazy: bool) -> tuple[str, ...]:
-    """The files of `entry` and of what it imports, each once, in the manifest's order of imports."""
+    """The files of `entry` and of what it imports, each once. What is imported comes first, as the modules run: of two
+    styles, that of the importer is the later one and wins."""
     files: dict[str, None] = {}
     seen: set[str] = set()
-    waiting = [entry]
-    while waiting:
-        if (name := waiting.pop(0)) in seen:
-            continue
+
+    def visit(name: str) -> None:
+        if name in seen:
+            return
         seen.add(name)
         chunk = manifest[name]
-        files |= dict.fromkeys([chunk.file, *chunk.css])
-        waiting += [*chunk.imports, *(chunk.dynamic if lazy else ())]
+        for other in (*chunk.imports, *(chunk.dynamic if lazy else ())):
+            visit(other)
+        files.update(dict.fromkeys((*chunk.css, chunk.file)))
+
+    visit(entry)
     return tuple(files)
 
 

@@ -1,4 +1,5 @@
-"""The pages that people open: the start page, the shell of the rooms app, and what makes the app installable."""
+"""The pages that people open: the start page, the shells of the rooms app and of the console, and what makes the app
+installable."""
 
 from __future__ import annotations
 
@@ -17,11 +18,11 @@ from django.views.decorators.http import require_safe
 from chatserver import wiring
 from chatserver.api.caller import current
 from chatserver.api.demo import demo_address
-from chatserver.api.frontend import built
+from chatserver.api.frontend import PageName, built
 from chatserver.api.texts import TEXTS, language
 from chatserver.errors import ChatError, Forbidden, Unauthenticated
 
-__all__ = ["app", "app_address", "manifest", "service_worker", "start"]
+__all__ = ["app", "app_address", "console", "console_address", "manifest", "service_worker", "start"]
 
 THEME_COLORS = {"light": "#ffffff", "dark": "#16191e"}
 YEAR = 365 * 24 * 3600
@@ -78,22 +79,39 @@ async def app(request: HttpRequest, route: str = "") -> HttpResponse:
     """The shell of the rooms app, the same for every `route` below it. With `?offline` it says nothing about who asks:
     that one the service worker keeps.
     """
+    return await _shell(request, "app", anonymous="offline" in request.GET)
+
+
+@require_safe
+async def console_address(request: HttpRequest) -> HttpResponse:
+    """The console begins with what the assistant knows."""
+    return HttpResponseRedirect(reverse("console"))
+
+
+@require_safe
+@ensure_csrf_cookie
+async def console(request: HttpRequest, route: str = "") -> HttpResponse:
+    """The shell of the console, the same for every `route` below it. Who manages no site is told so by its script: the
+    data behind it is the API's to guard."""
+    return await _shell(request, "console")
+
+
+async def _shell(request: HttpRequest, page: PageName, *, anonymous: bool = False) -> HttpResponse:
     front = built()
     shown = language(request)
     if front is None:
         response = render(request, "chatserver/unbuilt.html", {"language": shown, "texts": TEXTS[shown]}, status=503)
         response["Content-Security-Policy"] = START_POLICY
     else:
-        offline = "offline" in request.GET
         response = render(
             request,
-            "chatserver/app.html",
+            f"chatserver/{page}.html",
             {
                 "language": shown,
                 "texts": TEXTS[shown],
                 "colors": THEME_COLORS,
-                "front": front,
-                "signed_in": "" if offline else await _signed_in(request),
+                "entry": front.pages[page],
+                "signed_in": "" if anonymous else await _signed_in(request),
             },
         )
         response["Content-Security-Policy"] = APP_POLICY
@@ -164,7 +182,7 @@ async def service_worker(request: HttpRequest) -> HttpResponse:
             "version": json.dumps(front.version),
             "shell": json.dumps(home + "?offline"),
             "scope": json.dumps(home),
-            "files": json.dumps([static(file) for file in (*front.assets, *KEPT_ICONS)]),
+            "files": json.dumps([static(file) for file in (*front.pages["app"].assets, *KEPT_ICONS)]),
         },
         content_type="text/javascript",
     )

@@ -3,12 +3,12 @@
  *
  *   widget.js       the loader: one classic script, at a name that never changes
  *   assets/         everything else, under names that hold a hash of the content
- *   manifest.json   how the app's entry and its styles are named; the server's page for /app reads it
+ *   manifest.json   how the entries of our own pages and their styles are named; the server's pages read it
  *   widget.json     the same of the widget, for `size.ts`
  *   client/         the package @chatserver/client: plain modules with their types
  *
- * with `.br` and `.gz` beside each text file. The widget is built apart from the app: chunks that both share would
- * bring the app's part of Preact and of the SDK into other people's pages.
+ * with `.br` and `.gz` beside each text file. The rooms app and the console are built together and share chunks. The widget
+ * is built apart: it would bring their part of Preact and of the SDK into other people's pages.
  */
 import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -114,7 +114,10 @@ await run({
   manifest: "manifest.json",
   license: { fileName: "licenses.md" },
   modulePreload: { polyfill: false },
-  rolldownOptions: { input: { app: join(root, "src/app/main.tsx") }, output: names },
+  rolldownOptions: {
+    input: { app: join(root, "src/app/main.tsx"), console: join(root, "src/console/main.tsx") },
+    output: names,
+  },
 });
 await run(
   {

@@ -1,13 +1,13 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Message, MessageId } from "../sdk/index.ts";
+import { useAction } from "../shell/parts/action.ts";
+import { Problem } from "../shell/parts/Problem.tsx";
+import { SmallButton } from "../shell/parts/SmallButton.tsx";
 import { copyText } from "../ui/clipboard.ts";
 import { GrowingTextarea } from "../ui/composer.tsx";
 import { useClientState } from "../ui/hooks.ts";
 import { Check, Copy, Reply, ThumbDown, ThumbUp, Trash } from "../ui/icons.tsx";
 import { useApp } from "./context.ts";
-import { useAction } from "./parts/action.ts";
-import { Problem } from "./parts/Problem.tsx";
-import { SmallButton } from "./parts/SmallButton.tsx";
 import { useRoomActions } from "./room-context.ts";
 
 type Score = -1 | 0 | 1;

@@ -1,4 +1,6 @@
 import type { Answer, Message, Source } from "../sdk/index.ts";
+import { useAction } from "../shell/parts/action.ts";
+import { Problem } from "../shell/parts/Problem.tsx";
 import { Avatar } from "../ui/Avatar.tsx";
 import { useClientState } from "../ui/hooks.ts";
 import { Retry, Stop } from "../ui/icons.tsx";
@@ -7,8 +9,6 @@ import { AnswerActions } from "./AnswerActions.tsx";
 import { AnswerText } from "./AnswerText.tsx";
 import { useApp } from "./context.ts";
 import { SentAt } from "./MessageRow.tsx";
-import { useAction } from "./parts/action.ts";
-import { Problem } from "./parts/Problem.tsx";
 import { Quote } from "./Quote.tsx";
 import { useRoomActions } from "./room-context.ts";
 

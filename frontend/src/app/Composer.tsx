@@ -1,6 +1,7 @@
 import type { RefObject } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { MessageId, RoomId } from "../sdk/index.ts";
+import { Problem } from "../shell/parts/Problem.tsx";
 import { GrowingTextarea, isComposing } from "../ui/composer.tsx";
 import { useClientState } from "../ui/hooks.ts";
 import { Close, Reply, Send, Sparkle } from "../ui/icons.tsx";
@@ -8,7 +9,6 @@ import { spoken } from "../ui/spoken.ts";
 import { useApp } from "./context.ts";
 import { drafts } from "./drafts.ts";
 import { MentionList } from "./MentionList.tsx";
-import { Problem } from "./parts/Problem.tsx";
 import { useMentions } from "./use-mentions.ts";
 
 const TEXT_CHARS = 16_000;

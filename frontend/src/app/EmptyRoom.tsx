@@ -1,14 +1,9 @@
 import type { RoomId } from "../sdk/index.ts";
+import { useAccount } from "../shell/account.ts";
+import { Empty } from "../shell/parts/Empty.tsx";
 import { useClientState } from "../ui/hooks.ts";
 import { Chat, Sparkle } from "../ui/icons.tsx";
 import { useApp } from "./context.ts";
-import { useLoaded } from "./parts/action.ts";
-import { Empty } from "./parts/Empty.tsx";
-
-/** Of `GET auth/me`. */
-interface Me {
-  readonly sites: readonly { readonly suggestions: readonly string[] }[];
-}
 
 /** A room without messages: questions to begin with, where the assistant answers. */
 export function EmptyRoom({ id, suggest }: { id: RoomId; suggest(text: string): void }) {
@@ -24,9 +19,7 @@ export function EmptyRoom({ id, suggest }: { id: RoomId; suggest(text: string): 
 
 /** The site's own questions, which its documents answer. Whoever belongs to several writes their own. */
 function Suggestions({ suggest }: { suggest(text: string): void }) {
-  const { api, t } = useApp();
-  const path = `auth/me?locale=${encodeURIComponent(t.locale)}`;
-  const { value } = useLoaded(path, () => api.call<Me>("GET", path));
+  const { value } = useAccount();
   const [site, ...others] = value?.sites ?? [];
   if (!site || others.length > 0) return null;
   return (

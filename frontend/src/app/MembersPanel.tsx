@@ -1,15 +1,16 @@
 import { useState } from "preact/hooks";
 import type { Member, RoomId } from "../sdk/index.ts";
+import { useMe } from "../shell/context.ts";
+import { useAction } from "../shell/parts/action.ts";
+import { Menu, type MenuItem } from "../shell/parts/Menu.tsx";
+import { Problem } from "../shell/parts/Problem.tsx";
 import { Avatar } from "../ui/Avatar.tsx";
 import { useClientState } from "../ui/hooks.ts";
 import { More, PersonAdd } from "../ui/icons.tsx";
-import { useApp, useMe } from "./context.ts";
+import { useApp } from "./context.ts";
 import { ConfirmRemoveMember } from "./dialogs/Confirm.tsx";
 import { Invite } from "./dialogs/Invite.tsx";
-import { useAction } from "./parts/action.ts";
-import { Menu, type MenuItem } from "./parts/Menu.tsx";
-import { Problem } from "./parts/Problem.tsx";
-import { SidePanel } from "./parts/SidePanel.tsx";
+import { SidePanel } from "./SidePanel.tsx";
 
 const ROLES = { owner: "owner", moderator: "moderator", member: "member" } as const;
 const MAKE = { owner: "makeOwner", moderator: "makeModerator", member: "makeMember" } as const;

@@ -1,9 +1,9 @@
 import type { Message } from "../sdk/index.ts";
+import { Menu, type MenuItem } from "../shell/parts/Menu.tsx";
+import { SmallButton } from "../shell/parts/SmallButton.tsx";
 import { copyText } from "../ui/clipboard.ts";
 import { Copy, Edit, More, Reply, Trash } from "../ui/icons.tsx";
 import { useApp } from "./context.ts";
-import { Menu, type MenuItem } from "./parts/Menu.tsx";
-import { SmallButton } from "./parts/SmallButton.tsx";
 import { useRoomActions } from "./room-context.ts";
 
 /** What one may do with a message; shown when one points at it or comes by keyboard, always on touch screens. */

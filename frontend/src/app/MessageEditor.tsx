@@ -1,9 +1,9 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Message } from "../sdk/index.ts";
+import { useAction } from "../shell/parts/action.ts";
+import { Problem } from "../shell/parts/Problem.tsx";
 import { GrowingTextarea } from "../ui/composer.tsx";
 import { useApp } from "./context.ts";
-import { useAction } from "./parts/action.ts";
-import { Problem } from "./parts/Problem.tsx";
 
 /** In the message's place: its text to be changed. */
 export function MessageEditor({ message, onClose }: { message: Message; onClose(): void }) {

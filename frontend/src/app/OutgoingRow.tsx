@@ -1,9 +1,10 @@
 import type { Outgoing } from "../sdk/index.ts";
 import { ChatError } from "../sdk/index.ts";
+import { useMe } from "../shell/context.ts";
+import { describe } from "../shell/errors.ts";
 import { Avatar } from "../ui/Avatar.tsx";
 import { Clock } from "../ui/icons.tsx";
-import { useApp, useMe } from "./context.ts";
-import { describe } from "./errors.ts";
+import { useApp } from "./context.ts";
 import { HoverTime, SentAt } from "./MessageRow.tsx";
 import { Quote } from "./Quote.tsx";
 import { Written } from "./Written.tsx";

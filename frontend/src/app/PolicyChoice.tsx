@@ -1,10 +1,10 @@
 import type { Policy, RoomId } from "../sdk/index.ts";
+import { useAction } from "../shell/parts/action.ts";
+import { Menu } from "../shell/parts/Menu.tsx";
+import { Problem } from "../shell/parts/Problem.tsx";
 import { useClientState } from "../ui/hooks.ts";
 import { Expand, Sparkle } from "../ui/icons.tsx";
 import { type T, useApp } from "./context.ts";
-import { useAction } from "./parts/action.ts";
-import { Menu } from "./parts/Menu.tsx";
-import { Problem } from "./parts/Problem.tsx";
 
 const TEXTS = {
   always: ["policyAlways", "policyAlwaysHint", "policyAlwaysShort"],

@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Message, MessageId, RoomId, Room as RoomState, Source } from "../sdk/index.ts";
+import { Empty } from "../shell/parts/Empty.tsx";
 import { useClientState } from "../ui/hooks.ts";
 import { Chat } from "../ui/icons.tsx";
 import { Announcer } from "./Announcer.tsx";
@@ -8,7 +9,6 @@ import { useApp } from "./context.ts";
 import { ConfirmDeleteMessage } from "./dialogs/Confirm.tsx";
 import { drafts } from "./drafts.ts";
 import { MembersPanel } from "./MembersPanel.tsx";
-import { Empty } from "./parts/Empty.tsx";
 import { RoomHeader } from "./RoomHeader.tsx";
 import { type RoomActions, RoomContext } from "./room-context.ts";
 import { SourcePanel } from "./SourcePanel.tsx";

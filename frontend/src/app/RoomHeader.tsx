@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
 import type { RoomId } from "../sdk/index.ts";
+import { Menu, type MenuItem } from "../shell/parts/Menu.tsx";
 import { useClientState } from "../ui/hooks.ts";
 import { Back, Edit, Leave, More, People, PersonAdd, Trash } from "../ui/icons.tsx";
 import { useApp } from "./context.ts";
@@ -7,7 +8,6 @@ import { ConfirmDeleteRoom, ConfirmLeave } from "./dialogs/Confirm.tsx";
 import { Invite } from "./dialogs/Invite.tsx";
 import { Rename } from "./dialogs/Rename.tsx";
 import { PolicyChoice } from "./PolicyChoice.tsx";
-import { Menu, type MenuItem } from "./parts/Menu.tsx";
 
 type Open = "rename" | "invite" | "leave" | "delete" | null;
 

@@ -1,15 +1,17 @@
 import { memo } from "preact/compat";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { type Room, type RoomId, roomsByActivity } from "../sdk/index.ts";
+import { useMe } from "../shell/context.ts";
+import { Empty } from "../shell/parts/Empty.tsx";
+import { SearchField } from "../shell/parts/SearchField.tsx";
+import { Skeleton } from "../shell/parts/Skeleton.tsx";
 import { Avatar } from "../ui/Avatar.tsx";
 import { sameItems, useClientState } from "../ui/hooks.ts";
-import { Chat, Close, Plus, Search } from "../ui/icons.tsx";
+import { Chat, Plus } from "../ui/icons.tsx";
 import { spoken } from "../ui/spoken.ts";
 import { shortWhen } from "../ui/time.ts";
-import { useApp, useMe } from "./context.ts";
+import { useApp } from "./context.ts";
 import { drafts } from "./drafts.ts";
-import { Empty } from "./parts/Empty.tsx";
-import { Skeleton } from "./parts/Skeleton.tsx";
 import { pathOf } from "./route.ts";
 
 export function RoomList({ current, onCreate }: { current: RoomId | null; onCreate(): void }) {
@@ -32,36 +34,13 @@ export function RoomList({ current, onCreate }: { current: RoomId | null; onCrea
           <Plus />
         </button>
       </div>
-      <div class="search">
-        <Search />
-        <input
-          ref={search}
-          type="search"
-          class="cs-input"
-          aria-label={t("searchRooms")}
-          aria-keyshortcuts="Control+K Meta+K"
-          placeholder={t("searchRooms")}
-          value={query}
-          onInput={(event) => setQuery(event.currentTarget.value)}
-          onKeyDown={(event) => {
-            if (event.key === "Escape" && query !== "") {
-              event.stopPropagation();
-              setQuery("");
-            }
-          }}
-        />
-        {query !== "" && (
-          <button
-            type="button"
-            class="cs-icon-button"
-            data-size="sm"
-            aria-label={t("clearSearch")}
-            onClick={() => setQuery("")}
-          >
-            <Close />
-          </button>
-        )}
-      </div>
+      <SearchField
+        label={t("searchRooms")}
+        value={query}
+        onValue={setQuery}
+        inputRef={search}
+        shortcuts="Control+K Meta+K"
+      />
       {!known ? (
         <Skeleton label={t("loading")} />
       ) : rooms.length === 0 ? (

@@ -1,17 +1,19 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { unreadTotal } from "../sdk/index.ts";
+import { useAccount } from "../shell/account.ts";
+import { useShell } from "../shell/context.ts";
+import { Empty } from "../shell/parts/Empty.tsx";
+import { AccountMenu } from "../shell/SettingsMenu.tsx";
+import type { Settings } from "../shell/settings.ts";
 import { useClientState, useVisibleHeight } from "../ui/hooks.ts";
-import { Chat, Offline } from "../ui/icons.tsx";
+import { Books, Chat, Offline } from "../ui/icons.tsx";
 import { ConnectionBar } from "./ConnectionBar.tsx";
 import { useApp } from "./context.ts";
 import { CreateRoom } from "./dialogs/CreateRoom.tsx";
 import { NewVersion } from "./NewVersion.tsx";
-import { Empty } from "./parts/Empty.tsx";
 import { Room } from "./Room.tsx";
 import { RoomList } from "./RoomList.tsx";
 import type { Route } from "./route.ts";
-import { AccountMenu } from "./SettingsMenu.tsx";
-import type { Settings } from "./settings.ts";
 
 /** The app of somebody who is signed in: the list of rooms beside one of them, or one of the two on a phone. */
 export function Rooms(props: {
@@ -45,7 +47,7 @@ export function Rooms(props: {
       <nav class="sidebar" id="rooms" tabIndex={-1} aria-label={t("rooms")}>
         <RoomList current={room} onCreate={create} />
         <footer class="list-foot">
-          <AccountMenu settings={props.settings} signOut={props.signOut} />
+          <Account settings={props.settings} signOut={props.signOut} />
         </footer>
       </nav>
       {room !== null ? (
@@ -79,6 +81,14 @@ export function Rooms(props: {
       <NewVersion />
     </div>
   );
+}
+
+function Account({ settings, signOut }: { settings: Settings; signOut(): void }) {
+  const { t } = useApp();
+  const { place } = useShell();
+  const { value } = useAccount();
+  const knowledge = { label: t("console"), icon: <Books />, onSelect: () => location.assign(place.path("console")) };
+  return <AccountMenu settings={settings} ways={value?.admin ? [knowledge] : []} signOut={signOut} />;
 }
 
 /** The room's name in the window's title, after the number of what is unread. */

@@ -1,10 +1,10 @@
 import { useEffect, useRef } from "preact/hooks";
 import { ChatError, type Message, type RoomId, type Source } from "../sdk/index.ts";
+import { useLoaded } from "../shell/parts/action.ts";
+import { Problem } from "../shell/parts/Problem.tsx";
 import { Back, Document, Download, Expand, External } from "../ui/icons.tsx";
 import { useApp } from "./context.ts";
-import { useLoaded } from "./parts/action.ts";
-import { Problem } from "./parts/Problem.tsx";
-import { SidePanel } from "./parts/SidePanel.tsx";
+import { SidePanel } from "./SidePanel.tsx";
 
 /** `GET rooms/{room}/messages/{message}/sources/{n}` */
 interface Passage {

@@ -1,6 +1,7 @@
 import type { RoomId } from "../sdk/index.ts";
+import { useMe } from "../shell/context.ts";
 import { useClientState, useNow } from "../ui/hooks.ts";
-import { useApp, useMe } from "./context.ts";
+import { useApp } from "./context.ts";
 
 const NONE: Readonly<Record<string, number>> = {};
 

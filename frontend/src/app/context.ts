@@ -1,8 +1,7 @@
-/** What every component of the app may use. */
+/** What every component of the app may use, besides what the shell gives. */
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
-import type { Api, ChatClient, User } from "../sdk/index.ts";
-import { useClientState } from "../ui/hooks.ts";
+import type { Api, ChatClient } from "../sdk/index.ts";
 import { defineTexts, type Translate } from "../ui/texts.ts";
 import type { Navigate } from "./route.ts";
 import { en } from "./texts.en.ts";
@@ -26,10 +25,4 @@ export function useApp(): App {
   const app = useContext(AppContext);
   if (!app) throw new Error("outside of the app");
   return app;
-}
-
-/** Who is signed in; null until the server has said so. */
-export function useMe(): User | null {
-  const { client } = useApp();
-  return useClientState(client, (state) => state.user);
 }

@@ -2,23 +2,21 @@
 import "../ui/tokens.css";
 import "../ui/parts.css";
 import "../ui/markdown/markdown.css";
-import "./styles/base.css";
-import "./styles/parts.css";
-import "./styles/dialog.css";
-import "./styles/sign-in.css";
+import "../shell/styles/shell.css";
+import "./styles/frame.css";
 import "./styles/list.css";
 import "./styles/room.css";
 import "./styles/message.css";
 import "./styles/panel.css";
 import { render } from "preact";
+import { placeOf } from "../shell/session.ts";
 import { App } from "./App.tsx";
 import { registerWorker } from "./pwa.ts";
-import { placeOf } from "./session.ts";
 
 const root = document.getElementById("app");
 if (root) {
   const { base = "/", signedIn } = document.documentElement.dataset;
-  const place = placeOf(base, location.origin);
+  const place = placeOf(base, location.origin, "app");
   root.replaceChildren();
   // The shell that the service worker keeps does not know who asks: then the server says it.
   render(<App place={place} product={document.title} signedIn={signedIn !== "no"} />, root);

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import { parseRoute, pathOf } from "./route.ts";
-import { csrfToken, placeOf } from "./session.ts";
 
 const ROOM = "01932b5e-0000-7000-8000-000000000001";
 
@@ -12,18 +11,5 @@ describe("routes", () => {
   it("that are unknown lead to the list", () => {
     expect(parseRoute("/app/r/../x", "/app/")).toEqual({ room: null });
     expect(parseRoute("/elsewhere", "/app/")).toEqual({ room: null });
-  });
-});
-
-describe("the page's place", () => {
-  it("is below the server's path", () => {
-    expect(placeOf("/chat/", "https://h.example")).toEqual({ server: "https://h.example/chat/", base: "/chat/app/" });
-  });
-});
-
-describe("csrfToken", () => {
-  it("is read from among the cookies", () => {
-    expect(csrfToken("a=1; csrftoken=abc; b=2")).toBe("abc");
-    expect(csrfToken("xcsrftoken=abc")).toBe("");
   });
 });

@@ -1,33 +1,20 @@
 /** The rooms app in English; texts.zh.ts has the same keys. */
+import { en as shell } from "../shell/texts.en.ts";
+
 export const en = {
+  ...shell,
+
   // Signing in
-  signIn: "Sign in",
   signInLead: "Talk with your team, and with an assistant that answers from your documents.",
-  username: "User name",
-  password: "Password",
-  signingIn: "Signing in…",
-  wrongPassword: "That name and password do not fit together. Check both and try again.",
-  signOut: "Sign out",
-  signedOut: "You have been signed out. Sign in again to go on.",
 
   // The frame
   skipToMessages: "Skip to the messages",
   skipToRooms: "Skip to the rooms",
-  loading: "Loading…",
-  retry: "Try again",
-  close: "Close",
-  cancel: "Cancel",
-  save: "Save",
   back: "Back to the rooms",
   newVersion: "A new version is ready.",
   reload: "Reload",
   later: "Later",
-  account: "Account and settings",
-  theme: "Appearance",
-  themeSystem: "As the system",
-  themeLight: "Light",
-  themeDark: "Dark",
-  language: "Language",
+  console: "What the assistant knows",
 
   // Connection
   connection: "Connection",
@@ -43,7 +30,6 @@ export const en = {
   refusedSignIn: "Your session has ended.",
   refusedForbidden: "The server does not let you in.",
   refusedProtocol: "This page is out of date or met a fault.",
-  signInAgain: "Sign in again",
   unreachable: "The server cannot be reached",
   unreachableLead: "Your rooms appear as soon as it answers.",
 
@@ -55,7 +41,6 @@ export const en = {
   noRoomsLead: "A room is where you talk with others and with the assistant.",
   createRoom: "Create a room",
   noMatch: "No room is called “{query}”.",
-  clearSearch: "Clear the search",
   moreRooms: "Only the rooms with the latest activity are listed.",
   unread: { one: "{count} unread message", other: "{count} unread messages" },
   unreadMany: "99+",
@@ -114,7 +99,6 @@ export const en = {
   edit: "Edit",
   editMessage: "Edit the message",
   editHint: "Enter saves, Esc cancels",
-  delete: "Delete",
   deleteMessage: "Delete this message?",
   deleteMessageLead: "Others will see that a message was deleted, but not what it said.",
   copy: "Copy",
@@ -187,34 +171,14 @@ export const en = {
   // Dialogs
   roomName: "Name of the room",
   roomNameExample: "Launch planning",
-  people: "People",
-  searchPeople: "Search people by name",
-  nobodyFound: "Nobody by that name can be invited.",
   nobodyToInvite: "Everybody is in the room already.",
-  chosen: "Chosen",
-  removeChosen: "Do not invite {name}",
   create: "Create",
   inviteChosen: { one: "Invite {count} person", other: "Invite {count} people" },
   inviteNone: "Invite",
   leaveLead: "You will no longer see “{room}”. An owner can invite you again.",
   deleteLead: "“{room}” and all its messages will be deleted for everybody. This cannot be undone.",
-  removeLead: "{name} will no longer see “{room}”.",
   remove: "Remove",
-
-  // Errors, by the code of the wire
-  error: "Something went wrong.",
-  errorOffline: "The server cannot be reached. Check the connection and try again.",
-  errorUnauthenticated: "You are signed out.",
-  errorForbidden: "You may not do this.",
-  errorNotFound: "It is no longer there.",
-  errorConflict: "This does not fit what has happened meanwhile.",
-  errorInvalid: "The server does not accept this.",
-  errorTooLarge: "This is too large.",
-  errorRateLimited: {
-    one: "Too much at once. Try again in {count} second.",
-    other: "Too much at once. Try again in {count} seconds.",
-  },
-  errorUnavailable: "The server is busy. Try again in a moment.",
+  removeLead: "{name} will no longer see “{room}”.",
 
   // Announcements for screen readers
   saidBy: "{name}: {text}",

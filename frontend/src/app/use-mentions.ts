@@ -1,8 +1,9 @@
 import type { RefObject } from "preact";
 import { useId, useMemo, useState } from "preact/hooks";
 import type { RoomId } from "../sdk/index.ts";
+import { useMe } from "../shell/context.ts";
 import { useClientState } from "../ui/hooks.ts";
-import { useApp, useMe } from "./context.ts";
+import { useApp } from "./context.ts";
 import { type Candidate, completed, matching, mentionAt } from "./mentions.ts";
 
 /** Completing `@…`: a combobox whose list opens by itself. */

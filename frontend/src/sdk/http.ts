@@ -40,12 +40,15 @@ export class Api {
     if (response.status === 204) return undefined as T;
     const data = await response.json().catch(() => ({}));
     if (response.ok) return data as T;
-    const problem = data as Problem;
-    throw new ChatError(problem.code ?? codeOf(response.status), problem.detail ?? problem.title ?? "", {
-      retryAfter: problem.retry_after,
-      status: response.status,
-    });
+    throw problemOf(response.status, data);
   }
+}
+
+/** Of an answer that is no success; `data` is its body where that is JSON. */
+export function problemOf(status: number, data: unknown): ChatError {
+  const problem = (data ?? {}) as Problem;
+  const detail = problem.detail ?? problem.title ?? "";
+  return new ChatError(problem.code ?? codeOf(status), detail, { retryAfter: problem.retry_after, status });
 }
 
 /** `path` under the server's address, which may have a path of its own. */

@@ -1,38 +1,7 @@
 import type { Message, RoomId } from "../../sdk/index.ts";
-import { useApp, useMe } from "../context.ts";
-import { useAction } from "../parts/action.ts";
-import { Dialog } from "../parts/Dialog.tsx";
-import { Problem } from "../parts/Problem.tsx";
-
-/** Asks before something that cannot be taken back. The way out has the focus. */
-function Confirm(props: { title: string; lead: string; does: string; act(): Promise<unknown>; onClose(): void }) {
-  const { t } = useApp();
-  const { run, busy, error } = useAction(async () => {
-    await props.act();
-    props.onClose();
-  });
-  return (
-    <Dialog
-      title={props.title}
-      onClose={props.onClose}
-      onSubmit={run}
-      actions={
-        <>
-          {/* biome-ignore lint/a11y/noAutofocus: in a dialog, that is where the focus goes */}
-          <button type="button" class="cs-button" autoFocus onClick={props.onClose}>
-            {t("cancel")}
-          </button>
-          <button type="submit" class="cs-button" data-kind="danger" disabled={busy}>
-            {props.does}
-          </button>
-        </>
-      }
-    >
-      <p>{props.lead}</p>
-      <Problem error={error} />
-    </Dialog>
-  );
-}
+import { useMe } from "../../shell/context.ts";
+import { Confirm } from "../../shell/parts/Confirm.tsx";
+import { useApp } from "../context.ts";
 
 export function ConfirmDeleteMessage({ message, onClose }: { message: Message; onClose(): void }) {
   const { client, t } = useApp();

@@ -1,12 +1,12 @@
 import { useState } from "preact/hooks";
 import type { Policy, RoomEntry, RoomId } from "../../sdk/index.ts";
+import { useAction } from "../../shell/parts/action.ts";
+import { Dialog } from "../../shell/parts/Dialog.tsx";
+import { DialogActions } from "../../shell/parts/DialogActions.tsx";
+import { PeoplePicker, type Person } from "../../shell/parts/PeoplePicker.tsx";
+import { Problem } from "../../shell/parts/Problem.tsx";
 import { useApp } from "../context.ts";
 import { policies } from "../PolicyChoice.tsx";
-import { useAction } from "../parts/action.ts";
-import { Dialog } from "../parts/Dialog.tsx";
-import { DialogActions } from "../parts/DialogActions.tsx";
-import { Problem } from "../parts/Problem.tsx";
-import { PeoplePicker, type Person } from "./PeoplePicker.tsx";
 import { TitleField } from "./TitleField.tsx";
 
 export function CreateRoom({ onClose, onCreated }: { onClose(): void; onCreated(room: RoomId): void }) {
@@ -49,7 +49,7 @@ export function CreateRoom({ onClose, onCreated }: { onClose(): void; onCreated(
           </label>
         ))}
       </fieldset>
-      <PeoplePicker chosen={chosen} onChosen={setChosen} />
+      <PeoplePicker nobody={t("nobodyToInvite")} chosen={chosen} onChosen={setChosen} />
       <Problem error={error} />
     </Dialog>
   );

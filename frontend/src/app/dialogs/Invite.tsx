@@ -1,11 +1,11 @@
 import { useState } from "preact/hooks";
 import type { RoomId } from "../../sdk/index.ts";
+import { useAction } from "../../shell/parts/action.ts";
+import { Dialog } from "../../shell/parts/Dialog.tsx";
+import { DialogActions } from "../../shell/parts/DialogActions.tsx";
+import { PeoplePicker, type Person } from "../../shell/parts/PeoplePicker.tsx";
+import { Problem } from "../../shell/parts/Problem.tsx";
 import { useApp } from "../context.ts";
-import { useAction } from "../parts/action.ts";
-import { Dialog } from "../parts/Dialog.tsx";
-import { DialogActions } from "../parts/DialogActions.tsx";
-import { Problem } from "../parts/Problem.tsx";
-import { PeoplePicker, type Person } from "./PeoplePicker.tsx";
 
 export function Invite({ room, onClose }: { room: RoomId; onClose(): void }) {
   const { api, t } = useApp();
@@ -29,7 +29,7 @@ export function Invite({ room, onClose }: { room: RoomId; onClose(): void }) {
         </DialogActions>
       }
     >
-      <PeoplePicker room={room} chosen={chosen} onChosen={setChosen} />
+      <PeoplePicker room={room} nobody={t("nobodyToInvite")} chosen={chosen} onChosen={setChosen} />
       <Problem error={error} />
     </Dialog>
   );

@@ -1,10 +1,10 @@
 import { useState } from "preact/hooks";
 import type { RoomId } from "../../sdk/index.ts";
+import { useAction } from "../../shell/parts/action.ts";
+import { Dialog } from "../../shell/parts/Dialog.tsx";
+import { DialogActions } from "../../shell/parts/DialogActions.tsx";
+import { Problem } from "../../shell/parts/Problem.tsx";
 import { useApp } from "../context.ts";
-import { useAction } from "../parts/action.ts";
-import { Dialog } from "../parts/Dialog.tsx";
-import { DialogActions } from "../parts/DialogActions.tsx";
-import { Problem } from "../parts/Problem.tsx";
 import { TitleField } from "./TitleField.tsx";
 
 export function Rename({ room, title, onClose }: { room: RoomId; title: string; onClose(): void }) {

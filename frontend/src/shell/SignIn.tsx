@@ -12,7 +12,7 @@ export function SignIn(props: {
   settings: Settings;
   product: string;
   /** Said above the fields: why one is here. */
-  notice?: string | null;
+  lead: string;
   signIn(username: string, password: string): Promise<void>;
 }) {
   const { t } = props;
@@ -28,7 +28,7 @@ export function SignIn(props: {
           <Sparkle />
         </span>
         <h1>{props.product}</h1>
-        <p class="sign-in-lead">{props.notice ?? t("signInLead")}</p>
+        <p class="sign-in-lead">{props.lead}</p>
         <form
           onSubmit={async (event) => {
             event.preventDefault();

@@ -1,8 +1,8 @@
 import { Avatar } from "../ui/Avatar.tsx";
 import { Globe, Leave, Moon, Screen, Sun } from "../ui/icons.tsx";
 import type { Locale } from "../ui/texts.ts";
-import { type T, useApp, useMe } from "./context.ts";
-import { Menu, type MenuSection } from "./parts/Menu.tsx";
+import { type T, useMe, useShell } from "./context.ts";
+import { Menu, type MenuItem, type MenuSection } from "./parts/Menu.tsx";
 import type { Settings, Theme } from "./settings.ts";
 
 /** Each language in its own words: who looks for one may not read the present one. */
@@ -36,12 +36,13 @@ function languages(t: T, settings: Settings): MenuSection {
   };
 }
 
-/** Below the list of rooms: who one is, and what belongs to this browser. */
-export function AccountMenu({ settings, signOut }: { settings: Settings; signOut(): void }) {
-  const { t } = useApp();
+/** Who one is, what belongs to this browser, and the ways out of this page. */
+export function AccountMenu(props: { settings: Settings; ways: readonly MenuItem[]; signOut(): void }) {
+  const { t } = useShell();
   const me = useMe();
   const name = me?.name ?? "…";
-  const leaving = { items: [{ label: t("signOut"), icon: <Leave />, onSelect: signOut }] };
+  const { settings, ways } = props;
+  const leaving = { items: [...ways, { label: t("signOut"), icon: <Leave />, onSelect: props.signOut }] };
   return (
     <Menu label={t("account")} worded class="account" sections={[themes(t, settings), languages(t, settings), leaving]}>
       {me && <Avatar user={me} size="sm" />}

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
-import { Close } from "../../ui/icons.tsx";
-import { useApp } from "../context.ts";
+import { Close } from "../ui/icons.tsx";
+import { useApp } from "./context.ts";
 
 /** Beside the room, or over it where there is no place; takes the focus and gives it back. */
 export function SidePanel(props: {

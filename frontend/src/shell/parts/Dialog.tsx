@@ -1,7 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { useId, useLayoutEffect, useRef } from "preact/hooks";
 import { Close } from "../../ui/icons.tsx";
-import { useApp } from "../context.ts";
+import { useShell } from "../context.ts";
 
 /** A modal dialog; the browser keeps the focus inside, and gives it back when it closes. */
 export function Dialog(props: {
@@ -12,7 +12,7 @@ export function Dialog(props: {
   actions: ComponentChildren;
   children: ComponentChildren;
 }) {
-  const { t } = useApp();
+  const { t } = useShell();
   const ref = useRef<HTMLDialogElement>(null);
   const title = useId();
   useLayoutEffect(() => {

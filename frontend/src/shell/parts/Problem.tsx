@@ -1,10 +1,10 @@
 import { Alert } from "../../ui/icons.tsx";
-import { useApp } from "../context.ts";
+import { useShell } from "../context.ts";
 import { describe } from "../errors.ts";
 
 /** What went wrong, beside where it did, with a next step. */
 export function Problem({ error, onRetry }: { error: unknown; onRetry?: (() => void) | undefined }) {
-  const { t } = useApp();
+  const { t } = useShell();
   if (error === null || error === undefined) return null;
   const { said, detail } = describe(error, t);
   return (

@@ -1,9 +1,9 @@
 import type { ComponentChildren } from "preact";
-import { useApp } from "../context.ts";
+import { useShell } from "../context.ts";
 
 /** The way out of a dialog, and what it is for. */
 export function DialogActions(props: { onCancel(): void; disabled: boolean; children: ComponentChildren }) {
-  const { t } = useApp();
+  const { t } = useShell();
   return (
     <>
       <button type="button" class="cs-button" data-kind="plain" onClick={props.onCancel}>

@@ -2,9 +2,9 @@ import { useState } from "preact/hooks";
 import type { RoomId } from "../../sdk/index.ts";
 import { Avatar } from "../../ui/Avatar.tsx";
 import { Close } from "../../ui/icons.tsx";
-import { useApp, useMe } from "../context.ts";
-import { useLoaded } from "../parts/action.ts";
-import { Problem } from "../parts/Problem.tsx";
+import { useMe, useShell } from "../context.ts";
+import { useLoaded } from "./action.ts";
+import { Problem } from "./Problem.tsx";
 
 export interface Person {
   readonly id: string;
@@ -12,18 +12,22 @@ export interface Person {
   readonly username: string;
 }
 
-/** Search among those who can be invited, and choose several. */
+/** Search among the people of one's sites, and choose several. */
 export function PeoplePicker(props: {
   /** Leaves out its members. */
   room?: RoomId;
+  /** Only people of this site. */
+  site?: string | undefined;
+  /** Said when there is nobody to choose. */
+  nobody: string;
   chosen: readonly Person[];
   onChosen(chosen: readonly Person[]): void;
 }) {
-  const { api, t } = useApp();
+  const { api, t } = useShell();
   const me = useMe();
-  const { room, chosen, onChosen } = props;
+  const { room, site, chosen, onChosen } = props;
   const [query, setQuery] = useState("");
-  const path = `people?q=${encodeURIComponent(query.trim())}${room ? `&room=${room}` : ""}`;
+  const path = `people?q=${encodeURIComponent(query.trim())}${room ? `&room=${room}` : ""}${site ? `&site=${site}` : ""}`;
   const { value, error, loading, again } = useLoaded(path, () => api.call<{ people: Person[] }>("GET", path));
   const found =
     value?.people.filter((person) => person.id !== me?.id && !chosen.some(({ id }) => id === person.id)) ?? [];
@@ -80,11 +84,7 @@ export function PeoplePicker(props: {
         </ul>
       ) : (
         <p class="people-none" role="status">
-          {loading
-            ? t("loading")
-            : error || chosen.length > 0
-              ? ""
-              : t(query.trim() ? "nobodyFound" : "nobodyToInvite")}
+          {loading ? t("loading") : error || chosen.length > 0 ? "" : query.trim() ? t("nobodyFound") : props.nobody}
         </p>
       )}
     </fieldset>
