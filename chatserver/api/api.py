@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ninja import NinjaAPI
 
-from chatserver.api import ask, auth, collections, documents, people, problems, rooms, search, sources, widget
+from chatserver.api import ask, auth, collections, documents, gaps, people, problems, rooms, search, sources, widget
 
 __all__ = ["api"]
 
@@ -24,3 +24,4 @@ api.add_router("", ask.router)
 api.add_router("", documents.router)
 api.add_router("", collections.router)
 api.add_router("", search.router)
+api.add_router("", gaps.router)

@@ -87,7 +87,7 @@ async def chunks(request: HttpRequest, document: UUID, page: Query[Page]) -> Htt
     managed = Managed.by(await current(request))
     found, total = await sync_to_async(_chunks)(managed, document, page)
     shown = found[: page.limit]
-    embedded = await wiring.services().index.embedded(str(document), [str(chunk.pk) for chunk in shown])
+    embedded = await wiring.services().index.holds(str(document), vectors=True) if shown else set()
     return answer(
         {
             "chunks": [_shown_chunk(chunk, str(chunk.pk) in embedded) for chunk in shown],

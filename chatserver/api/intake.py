@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Annotated, Any
 
 import msgspec
@@ -13,10 +14,10 @@ from chatserver.api.managed import Managed
 from chatserver.config import config
 from chatserver.errors import Invalid, TooLarge
 from chatserver.knowledge import records
-from chatserver.knowledge.models import Document
+from chatserver.knowledge.models import Collection, Document
 from chatserver.knowledge.parse import MEDIA_TYPE, ParseError, kind_of
 
-__all__ = ["BODY", "Given", "check_size", "keep", "read"]
+__all__ = ["BODY", "Given", "check_size", "keep", "keep_text", "read"]
 
 FORM_BYTES = 64 * 1024
 """What the fields and boundaries of a form may add to its file."""
@@ -88,22 +89,43 @@ def read(request: HttpRequest) -> tuple[Given, UploadedFile[Any] | None]:
 
 def keep(managed: Managed, given: Given, file: UploadedFile[Any] | None, *, owner: str) -> tuple[Document, bool]:
     """The document, and whether there is work to do for it. `owner`: the id of who gives it."""
-    collection = managed.target(given.collection)
-    name = (file.name if file else "") or ""
+    collection, url, title = managed.target(given.collection), given.url or None, given.title.strip()
+    if file is None:
+        origin = given.url or given.title
+        return keep_text(collection, title=title, text=given.text, origin=origin, url=url, owner=owner)
+    name = file.name or ""
     try:
-        kind = kind_of(name, (file.content_type if file else "text/markdown") or "")
+        kind = kind_of(name, file.content_type or "")
     except ParseError as error:
         raise Invalid("file", str(error)) from None
-    stored, digest, size = records.store(file.chunks() if file else [given.text.encode()])
+    stored, digest, size = records.store(file.chunks())
     return records.register(
         collection,
         file=stored,
         digest=digest,
         size=size,
         origin=(given.url or name or given.title)[:2000],
-        title=given.title.strip(),
+        title=title,
         media_type=MEDIA_TYPE[kind],
-        url=given.url or None,
+        url=url,
+        owner=owner,
+    )
+
+
+def keep_text(
+    collection: Collection, *, title: str, text: str, origin: str, url: str | None = None, owner: str
+) -> tuple[Document, bool]:
+    """The same for a text in Markdown. Its title is a part of its content: it is searched, too."""
+    stored, digest, size = records.store([text.encode()])
+    return records.register(
+        collection,
+        file=stored,
+        digest=hashlib.sha256(b"%s\0%s" % (title.encode(), digest)).digest(),
+        size=size,
+        origin=origin[:2000],
+        title=title,
+        media_type="text/markdown",
+        url=url,
         owner=owner,
     )
 

@@ -238,17 +238,6 @@ class LanceIndex:
         name = self._vectors if vectors else CHUNKS
         return {row["chunk"] for row in await self._read(name, present, _NOTHING)} if name else set()
 
-    async def embedded(self, document: str, chunks: Sequence[str]) -> set[str]:
-        """Which of a document's `chunks` have a vector here."""
-        if not self._vectors or not chunks:
-            return set()
-        those = f"{_among('document', [document])} AND {_among('chunk', chunks)}"
-
-        async def present(table: Any) -> _Rows:
-            return await table.query().where(those).select(["chunk"]).limit(len(chunks)).to_list()  # type: ignore[no-any-return]
-
-        return {row["chunk"] for row in await self._read(self._vectors, present, _NOTHING)}
-
     # --- LanceDB -----------------------------------------------------------------------------------------------------
 
     async def _connect(self) -> Any:

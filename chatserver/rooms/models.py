@@ -113,6 +113,14 @@ class Message(models.Model):
                 fields=["room", "author", "cid"], name="message_cid", condition=models.Q(cid__isnull=False)
             ),
         ]
+        indexes = [
+            # What the gap report looks for: few answers of many (chatserver/knowledge/gaps.py).
+            models.Index(
+                fields=["id"],
+                name="message_not_answered",
+                condition=models.Q(status="failed") | models.Q(found=False) | models.Q(unsupported__gt=0),
+            )
+        ]
 
     def __str__(self) -> str:
         return self.text[:60]
