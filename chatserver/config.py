@@ -61,6 +61,8 @@ class Config(Struct, frozen=True, kw_only=True):
     sockets_per_address: Annotated[int, Meta(ge=1, le=1_000_000)] = 200
     sockets_per_process: Annotated[int, Meta(ge=1, le=1_000_000)] = 20_000
     upload_bytes: Annotated[int, Meta(ge=1024, le=10 * 1024**3)] = 64 * 1024 * 1024
+    parse_seconds: Annotated[int, Meta(ge=1, le=3000)] = 120
+    parse_memory_bytes: Annotated[int, Meta(ge=256 * 1024**2, le=64 * 1024**3)] = 1024**3
     # answers
     answers_per_process: _Count = 64
     answer_seconds: _Seconds = 300.0
@@ -79,6 +81,10 @@ class Config(Struct, frozen=True, kw_only=True):
     embed_base_url: str = ""
     embed_model: str = ""
     embed_api_key: str = ""
+    embed_previous_api_key: str = ""
+    # documents
+    ingest_processes: Annotated[int, Meta(ge=1, le=64)] = 1
+    ingest_memory_mb: Annotated[int, Meta(ge=256, le=1_000_000)] = 2048
     # retrieval
     passages: Annotated[int, Meta(ge=1, le=50)] = 6
 

@@ -8,10 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from chatserver.knowledge.blocks import clean
+from chatserver.knowledge.formats import types
+from chatserver.knowledge.formats.types import Parsed, ParseError, too_long
 from chatserver.rag.split import Block
 from chatserver.text import is_cjk
 
-__all__ = ["PAGES", "PdfError", "pdf_blocks"]
+__all__ = ["PAGES", "pdf"]
 
 PAGES = 5000
 """More is refused; half of it takes a minute."""
@@ -32,38 +34,34 @@ _NO_TITLE = re.compile(
 """What programs write when nobody names the document: its file name says more."""
 
 
-class PdfError(Exception):
-    """Why there is no text, in words for the owner of the file."""
-
-
-def pdf_blocks(data: bytes, *, chars: int) -> tuple[str, list[Block]]:
-    """The title (of the metadata) and the blocks. Raises `PdfError`; `chars` bounds the text."""
+def pdf(data: bytes) -> Parsed:
+    """The title is that of the metadata."""
     import pypdfium2
 
     try:
         document = pypdfium2.PdfDocument(data)
     except pypdfium2.PdfiumError as error:
         if "password" in str(error).lower():
-            raise PdfError("The PDF is encrypted: remove its password first.") from None
-        raise PdfError("The PDF is damaged and cannot be opened.") from None
+            raise ParseError("The PDF is encrypted: remove its password first.") from None
+        raise ParseError("The PDF is damaged and cannot be opened.") from None
     try:
         if len(document) > PAGES:
-            raise PdfError(f"The PDF has {len(document)} pages; at most {PAGES} are read.")
+            raise ParseError(f"The PDF has {len(document)} pages; at most {PAGES} are read.")
         title = clean(document.get_metadata_value("Title") or "").strip()
         title = "" if _NO_TITLE.fullmatch(title) else title
         outline = _outline(document)
-        pages = _pages(document, chars)
+        pages = _pages(document)
     except pypdfium2.PdfiumError:
-        raise PdfError("The PDF is damaged: one of its pages cannot be read.") from None
+        raise ParseError("The PDF is damaged: one of its pages cannot be read.") from None
     finally:
         document.close()
     letters = sum(char.isalnum() for lines in pages for line in lines for char in line)
     if not pages or letters < LETTERS_PER_PAGE * len(pages):
-        raise PdfError("The PDF holds no text, only pictures (a scan): run it through text recognition (OCR) first.")
-    return title, list(_blocks(_without_margins(pages), outline))
+        raise ParseError("The PDF holds no text, only pictures (a scan): run it through text recognition (OCR) first.")
+    return Parsed(title, tuple(_blocks(_without_margins(pages), outline)))
 
 
-def _pages(document: Any, chars: int) -> list[list[str]]:
+def _pages(document: Any) -> list[list[str]]:
     pages: list[list[str]] = []
     total = 0
     for page in document:
@@ -72,8 +70,8 @@ def _pages(document: Any, chars: int) -> list[list[str]]:
         text = re.sub("[\ufffe\x02](?:\r?\n)?", "", text_page.get_text_bounded())
         text_page.close()
         page.close()
-        if (total := total + len(text)) > chars:
-            raise PdfError(f"The PDF holds more than {chars:,} characters.")
+        if (total := total + len(text)) > types.CHARS:
+            raise too_long()
         pages.append([line.strip() for line in clean(text).split("\n")])
     return pages
 
