@@ -1,4 +1,4 @@
-"""Text of PDF files by PDFium: paragraphs with their page, under the headings of the document's outline."""
+"""Text of PDF files by PDFium: paragraphs and tables with their page, under the headings of the document's outline."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from chatserver.knowledge.blocks import clean
 from chatserver.knowledge.formats import types
+from chatserver.knowledge.formats.pdf_tables import Table, Word, tables
 from chatserver.knowledge.formats.types import Parsed, ParseError, too_long
 from chatserver.rag.split import Block
 from chatserver.text import is_cjk
@@ -20,12 +21,15 @@ PAGES = 5000
 LETTERS_PER_PAGE = 4
 """Below this on the average there is no text in the file, only pictures of it."""
 OUTLINE_ENTRIES = 10_000
+TABLE_WORDS = 6
 MARGIN_PAGES = 4
 """From this many pages on, first and last lines that most pages share are headers and footers."""
 
 _END = re.compile(r"[.!?。！？:：;；…][\"'”’)）」』]*$")
 _BULLET = re.compile(r"^\s*(?:[•·‣▪◦●○■□–-]\s|\(?\d{1,2}[.)]\s|[（(]?[一二三四五六七八九十]{1,3}[）)、])")
 _DIGITS = re.compile(r"\d+")
+_HYPHEN = re.compile("[\ufffe\x02](?:\r?\n)?")
+_WORD = re.compile(r"\S+")
 _NO_TITLE = re.compile(
     r"\W*(?:anonymous|untitled|document|无标题|無標題|未命名|未命名文档)\W*\d*"
     r"|microsoft \w+ - .*|.*\.(?:docx?|pptx?|indd|tex)",
@@ -55,25 +59,65 @@ def pdf(data: bytes) -> Parsed:
         raise ParseError("The PDF is damaged: one of its pages cannot be read.") from None
     finally:
         document.close()
-    letters = sum(char.isalnum() for lines in pages for line in lines for char in line)
+    letters = sum(char.isalnum() for page in pages for line in page for char in _text(line))
     if not pages or letters < LETTERS_PER_PAGE * len(pages):
         raise ParseError("The PDF holds no text, only pictures (a scan): run it through text recognition (OCR) first.")
     return Parsed(title, tuple(_blocks(_without_margins(pages), outline)))
 
 
-def _pages(document: Any) -> list[list[str]]:
-    pages: list[list[str]] = []
+type _Page = list[str | Table]
+"""Its lines, blank ones between paragraphs, and the tables in their place."""
+
+
+def _pages(document: Any) -> list[_Page]:
+    pages: list[_Page] = []
     total = 0
     for page in document:
         text_page = page.get_textpage()
-        # PDFium marks a hyphen at the end of a line with U+FFFE or U+0002.
-        text = re.sub("[\ufffe\x02](?:\r?\n)?", "", text_page.get_text_bounded())
-        text_page.close()
-        page.close()
+        text = text_page.get_text_bounded()
         if (total := total + len(text)) > types.CHARS:
             raise too_long()
-        pages.append([line.strip() for line in clean(text).split("\n")])
+        pages.append(_with_tables(text_page) or _plain(text))
+        text_page.close()
+        page.close()
     return pages
+
+
+def _plain(text: str) -> _Page:
+    # PDFium marks a hyphen at the end of a line with U+FFFE or U+0002.
+    return [line.strip() for line in clean(_HYPHEN.sub("", text)).split("\n")]
+
+
+def _with_tables(text_page: Any) -> _Page | None:
+    """The page when it has tables."""
+    text = text_page.get_text_range()
+    if len(text) != text_page.count_chars():  # then places in the text are not places on the page
+        return None
+    spans = [match.span() for match in _WORD.finditer(text)]
+    found = tables([_word(text_page, text, *span) for span in spans]) if len(spans) >= TABLE_WORDS else []
+    if not found:
+        return None
+    of = {n: table for table in found for n in table.words}
+    page: _Page = []
+    kept = ""
+    at = 0
+    for n, (start, end) in enumerate(spans):
+        if table := of.get(n):
+            if table not in page:
+                page += [*_plain(kept), table]
+                kept = ""
+        else:
+            kept += text[at if n - 1 not in of else start : end]
+        at = end
+    return [*page, *_plain(kept)]
+
+
+def _word(text_page: Any, text: str, start: int, end: int) -> Word:
+    left, bottom, right, top = text_page.get_charbox(start)
+    if end - start > 1:
+        _, low, right, high = text_page.get_charbox(end - 1)
+        bottom, top = min(bottom, low), max(top, high)
+    return Word(text[start:end], left, right, bottom, top)
 
 
 def _outline(document: Any) -> list[tuple[int, int, str]]:
@@ -90,24 +134,32 @@ def _outline(document: Any) -> list[tuple[int, int, str]]:
     return sorted(entries, key=lambda entry: entry[0])
 
 
-def _without_margins(pages: Sequence[Sequence[str]]) -> list[list[str]]:
+def _without_margins(pages: Sequence[_Page]) -> list[_Page]:
     """The pages without the lines at their edges that recur on most of them, numbers aside."""
 
-    def edges(lines: Sequence[str]) -> Iterator[int]:
+    def edges(lines: _Page) -> Iterator[int]:
         filled = [n for n, line in enumerate(lines) if line]
         yield from {*filled[:2], *filled[-2:]}
 
     seen: Counter[str] = Counter()
     for lines in pages:
-        seen.update({_DIGITS.sub("#", lines[n]) for n in edges(lines)})
+        seen.update({_pattern(lines[n]) for n in edges(lines)})
     common = {line for line, count in seen.items() if count >= max(MARGIN_PAGES, 0.6 * len(pages))}
     return [
-        [line for n, line in enumerate(lines) if not (n in set(edges(lines)) and _DIGITS.sub("#", line) in common)]
+        [line for n, line in enumerate(lines) if not (n in set(edges(lines)) and _pattern(line) in common)]
         for lines in pages
     ]
 
 
-def _blocks(pages: Sequence[Sequence[str]], outline: Sequence[tuple[int, int, str]]) -> Iterator[Block]:
+def _pattern(line: str | Table) -> str:
+    return _DIGITS.sub("#", _text(line))
+
+
+def _text(line: str | Table) -> str:
+    return line if isinstance(line, str) else "\n".join(line.rows)
+
+
+def _blocks(pages: Sequence[_Page], outline: Sequence[tuple[int, int, str]]) -> Iterator[Block]:
     path: list[str] = []
     at = 0
     for number, lines in enumerate(pages):
@@ -116,12 +168,16 @@ def _blocks(pages: Sequence[Sequence[str]], outline: Sequence[tuple[int, int, st
             _, level, title = outline[at]
             waiting[_key(title)] = (level, title)
             at += 1
-        here = {_key(line) for line in lines}
+        here = {_key(line) for line in lines if isinstance(line, str)}
         for key in [key for key in waiting if key not in here]:  # its words aren't a line of the page: from the top on
             path = _deeper(path, *waiting.pop(key))
         body: list[str] = []
         for line in lines:
-            if entry := waiting.pop(_key(line), None):
+            if isinstance(line, Table):
+                yield from _paragraphs(body, tuple(path), number + 1)
+                body = []
+                yield Block(clean(_text(line)), tuple(path), number + 1, kind="table")
+            elif entry := waiting.pop(_key(line), None):
                 yield from _paragraphs(body, tuple(path), number + 1)
                 body = []
                 path = _deeper(path, *entry)
