@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from chatserver.errors import ConfigError
+from chatserver.hosts import HostRule
 
 __all__ = ["BASE_DIR", "FRONTEND_DIR", "Config", "config", "load", "secret_key"]
 
@@ -85,6 +86,7 @@ class Config(Struct, frozen=True, kw_only=True):
     # documents
     ingest_processes: Annotated[int, Meta(ge=1, le=64)] = 1
     ingest_memory_mb: Annotated[int, Meta(ge=256, le=1_000_000)] = 2048
+    fetch_allow: tuple[str, ...] = ()
     # retrieval
     passages: Annotated[int, Meta(ge=1, le=50)] = 6
 
@@ -140,6 +142,8 @@ def load(environ: Mapping[str, str]) -> Config:
             raise ConfigError(f"{name}={raw!r} is not one of: {', '.join(allowed)}.")
         if schemes := _URLS.get(field):
             _check_url(name, raw, schemes)
+        if field == "fetch_allow":
+            _check_hosts(name, values[field])
         if field.endswith("_api_key") and not (raw.isascii() and raw.isprintable()):
             raise ConfigError(f"{name} holds characters that an HTTP header cannot.")
     if bool(values.get("embed_base_url")) and not values.get("embed_model"):
@@ -174,6 +178,14 @@ def _check_url(name: str, raw: str, schemes: tuple[str, ...]) -> None:
             raise ConfigError(f"{name} is no URL.") from None
         if found.scheme not in schemes:
             raise ConfigError(f"{name} must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}.")
+
+
+def _check_hosts(name: str, entries: tuple[str, ...]) -> None:
+    for entry in entries:
+        try:
+            HostRule.parse(entry)
+        except ValueError as error:
+            raise ConfigError(f"{name}: {error}.") from None
 
 
 @cache
