@@ -1,7 +1,9 @@
 """The Celery app: background work on documents. Its settings are those of `chatserver.config` alone.
 
-Start a worker with `celery --app chatserver.celery worker`; `manage.py serve` does. Tasks carry an id and nothing else,
-may run twice, and are found again in PostgreSQL when Redis forgot them.
+`manage.py serve` starts a worker (`serving.background`). Tasks may run twice, and what they are about is found again in
+PostgreSQL when Redis forgot them. What a hostile file could do is bounded three times: files are read in processes
+of their own (`knowledge.parse`), a worker's process that grew or ran too long is replaced, and the worker itself only
+watches over those.
 """
 
 from __future__ import annotations
@@ -16,14 +18,19 @@ from celery.signals import worker_ready
 
 from chatserver.config import config
 
-__all__ = ["app", "broker_url"]
+__all__ = ["TASK_SECONDS", "app", "broker_url"]
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatserver.settings")
 
 QUEUE = "documents"
-TASK_SECONDS = 3600
-"""The longest that a book with vectors may take on a small machine. Redis gives a task of a dead worker to another one
-after the same time."""
+TASK_SECONDS = config().parse_seconds + 600
+"""The longest that one step of a document may take. Then it is told to stop, and soon after its process is ended."""
+LAST_SECONDS = 60
+TASKS_PER_PROCESS = 2000
+"""A fresh process after so many: whatever a library leaks ends there."""
+WAKE_SECONDS = 10.0
+FETCH_SECONDS = 15.0
+SWEEP_SECONDS = 600.0
 
 
 def broker_url(redis_url: str) -> str:
@@ -45,7 +52,7 @@ app.conf.update(
     broker_url=broker_url(config().redis_url),
     broker_connection_retry_on_startup=True,
     broker_transport_options={
-        "visibility_timeout": TASK_SECONDS + 60,
+        "visibility_timeout": TASK_SECONDS + 2 * LAST_SECONDS,  # then Redis gives it to another worker
         "global_keyprefix": "chatserver-documents:",
         "socket_timeout": 5,
         "socket_connect_timeout": 2,
@@ -63,12 +70,33 @@ app.conf.update(
     task_reject_on_worker_lost=True,
     worker_prefetch_multiplier=1,
     task_soft_time_limit=TASK_SECONDS,
-    task_time_limit=TASK_SECONDS + 30,
+    task_time_limit=TASK_SECONDS + LAST_SECONDS,
+    worker_max_tasks_per_child=TASKS_PER_PROCESS,
+    worker_max_memory_per_child=config().ingest_memory_mb * 1024,  # in KiB
+    # Kept in memory: nothing is lost when it begins anew, and no file is left half-written.
+    beat_scheduler="celery.beat:Scheduler",
+    beat_schedule={
+        "wake": {
+            "task": "chatserver.knowledge.tasks.wake",
+            "schedule": WAKE_SECONDS,
+            "options": {"expires": WAKE_SECONDS},
+        },
+        "fetch": {
+            "task": "chatserver.knowledge.web.tasks.fetch_due",
+            "schedule": FETCH_SECONDS,
+            "options": {"expires": FETCH_SECONDS},
+        },
+        "sweep": {
+            "task": "chatserver.knowledge.tasks.sweep",
+            "schedule": SWEEP_SECONDS,
+            "options": {"expires": SWEEP_SECONDS / 2},
+        },
+    },
     worker_send_task_events=False,
     worker_hijack_root_logger=False,
     enable_utc=True,
 )
-app.autodiscover_tasks(["chatserver.knowledge"])
+app.autodiscover_tasks(["chatserver.knowledge", "chatserver.knowledge.web"])
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]

@@ -20,10 +20,11 @@ from redis.asyncio import Redis
 from chatserver.answers.worker import Worker
 from chatserver.config import Config, config
 from chatserver.errors import Unavailable
+from chatserver.knowledge.embedding import ServingEmbedder
 from chatserver.knowledge.index import LanceIndex, load_library
 from chatserver.metrics import LoopLag
 from chatserver.protocol.frames import RESTART, Close
-from chatserver.providers.base import ChatModel, Embedder
+from chatserver.providers.base import ChatModel
 from chatserver.providers.detect import choose_embedder, choose_model
 from chatserver.rag.pipeline import Pipeline
 from chatserver.rag.retrieve import Retriever
@@ -58,7 +59,7 @@ class Services:
     presence: Presence
     actions: Actions
     index: LanceIndex
-    embedder: Embedder | None
+    embedder: ServingEmbedder | None
     model: ChatModel
     retriever: Retriever
     pipeline: Pipeline
@@ -104,8 +105,9 @@ async def _start(slots: int | None) -> Services:
         sockets_per_address=settings.sockets_per_address,
         sockets_per_process=settings.sockets_per_process,
     )
-    embedder = await asyncio.to_thread(choose_embedder, settings)  # reads a model of its own for seconds
-    index = LanceIndex(settings.index, embedder)
+    configured = await asyncio.to_thread(choose_embedder, settings)  # reads a model of its own for seconds
+    index = LanceIndex(settings.index, configured)
+    embedder = ServingEmbedder(store.pool, settings, configured, choose_embedder) if configured else None
     retriever = Retriever(index, embedder)
     model = await choose_model(settings)
     pipeline = Pipeline(retriever, model, passages=settings.passages)
@@ -138,6 +140,8 @@ async def _start(slots: int | None) -> Services:
     )
     built.lag.start()
     await hub.start()
+    if embedder is not None:
+        await embedder.start()
     built.presence.start()
     await built.worker.start()
     _services = built

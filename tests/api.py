@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import itertools
 import os
-import sys
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from chatserver.config import load
 from chatserver.database import Pool
 from chatserver.ids import uuid7
 from chatserver.knowledge.index import LanceIndex
@@ -23,6 +23,7 @@ from chatserver.protocol.frames import User
 from chatserver.providers.scripted import ScriptedServer
 from chatserver.rag.types import Passage
 from chatserver.rooms.store import Store
+from chatserver.serving.background import worker_command
 from tests.credentials import access_token
 from tests.records import Site
 from tests.server import ROOT, Server
@@ -161,8 +162,7 @@ def problem(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
 async def background_worker(environ: Mapping[str, str]) -> AsyncIterator[None]:
     """A Celery worker as `manage.py serve` starts it. What it printed is shown when the tests around it fail."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "celery", "--app", "chatserver.celery", "--quiet"),
-        *("worker", "--concurrency", "1", "--loglevel", "WARNING"),
+        *worker_command(load(environ)),
         cwd=ROOT,
         env={**os.environ, **environ},
         stdin=asyncio.subprocess.DEVNULL,

@@ -1,17 +1,19 @@
 """A document's way: parse, split, store its chunks, make them found by their words, then by their meaning.
 
 Each step leaves the records in a state from which the next run goes on, so a crash at any point costs time only:
-PostgreSQL first, then the index, then the status. Synchronous, for commands and Celery; the index and the embedder,
-which are asynchronous, run on a loop of the `Ingester`.
+PostgreSQL first, then the index, then the status. Vectors are written batch by batch, and what has one is not embedded
+again. Synchronous, for commands and Celery; the index and the embedder, which are asynchronous, run on a loop of the
+`Ingester`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -20,8 +22,7 @@ from django.db import connections, transaction
 from django.utils import timezone
 
 from chatserver.config import config
-from chatserver.errors import ProviderError
-from chatserver.knowledge import records
+from chatserver.knowledge import gaps, progress, records, reembedding, work
 from chatserver.knowledge.index import LanceIndex
 from chatserver.knowledge.models import Chunk, Document
 from chatserver.knowledge.parse import Parsed, ParseError, kind_of, parse
@@ -33,13 +34,17 @@ __all__ = ["Ingester", "Outcome"]
 
 log = logging.getLogger(__name__)
 
-EMBED_BATCH = 32
-EMBED_ATTEMPTS = 3
+BATCH_MIN, BATCH_MAX = 32, 512
+BATCH_SECONDS = 2.0
+"""Each batch of vectors is one commit and one sign of progress; its size follows the embedder's speed."""
+INHERITED = 500
+"""Vectors that are copied at a time."""
 UNINDEXED_ROWS = 500
 """So many passages a search reads one by one in about 10 ms."""
 
-type Outcome = Literal["ready", "failed", "busy", "gone"]
-"""`busy`: another process has the document. `gone`: it was deleted or replaced meanwhile."""
+type Outcome = Literal["ready", "embedding", "failed", "busy", "gone"]
+"""`embedding`: found by its words, vectors are lacking still. `busy`: another process has the document. `gone`: it was
+deleted or replaced meanwhile."""
 
 
 class Ingester:
@@ -58,13 +63,22 @@ class Ingester:
         self._embedder = embedder
         self.progress = progress
         self._loop = asyncio.Runner()
+        self._batch = BATCH_MIN
 
     @classmethod
-    def from_settings(cls) -> Self:
+    def from_settings(cls, *, change: bool = False) -> Self:
+        """`change`: where the settings name another embedder than before, all documents get its vectors from now on."""
         from chatserver.providers.detect import choose_embedder
 
         embedder = choose_embedder(config())
+        if embedder is not None:
+            reembedding.adopt(embedder, config(), change=change)
         return cls(LanceIndex(config().index, embedder), embedder)
+
+    @property
+    def embeds(self) -> bool:
+        """Whether documents that lack vectors are this one's business: its embedder is the newest, or there is none."""
+        return self._embedder is None or reembedding.is_newest(self._embedder.name)
 
     def __enter__(self) -> Self:
         return self
@@ -81,10 +95,11 @@ class Ingester:
 
     # --- one document ------------------------------------------------------------------------------------------------
 
-    def process(self, document_id: str) -> Outcome:
+    def process(self, document_id: str, *, pause: Callable[[], bool] = lambda: False) -> Outcome:
         """Make the document found, whatever had been done for it before. Safe to run twice, also at the same time.
 
-        Raises `Unavailable` when the index is away and `ProviderError` when the embedder is; run it again then.
+        `pause` is asked before each batch of vectors; True leaves the rest to a later run (`embedding`). Raises
+        `Unavailable` when the index is away and `ProviderError` when the embedder is; run it again then.
         """
         with records.ingesting(document_id) as held:
             if not held:
@@ -97,49 +112,106 @@ class Ingester:
                 return "failed"
             if document.status == Document.Status.READY:
                 return "ready"
-            if document.status not in records.VISIBLE or not document.chunks.exists():
-                try:
-                    self._parse(document)
-                except ParseError as error:
-                    _set(document, status=Document.Status.FAILED, error=str(error))
-                    return "failed"
-            return self._publish(document)
+            with work.attempt(document) as allowed:
+                return self._advance(document, pause) if allowed else self._give_up(document, work.POISON)
+
+    def give_up(self, document_id: str, reason: str) -> None:
+        """Make a document `failed` that cannot be brought to its end."""
+        if document := Document.objects.filter(pk=document_id).first():
+            self._give_up(document, reason)
+
+    def _give_up(self, document: Document, reason: str) -> Outcome:
+        _set(document, status=Document.Status.FAILED, error=reason)
+        self._loop.run(self.index.remove([str(document.pk)]))
+        return "failed"
+
+    def _advance(self, document: Document, pause: Callable[[], bool]) -> Outcome:
+        if document.status not in records.VISIBLE or not document.chunks.exists():
+            try:
+                self._parse(document)
+            except ParseError as error:
+                _set(document, status=Document.Status.FAILED, error=str(error))
+                return "failed"
+        rows = records.passages(document)
+        self._publish(document, rows)
+        gaps.ask_again(str(document.pk))
+        if not self._embed(document, rows, pause):
+            return "embedding"
+        # Deleted while it was on its way: what was just added must not stay.
+        if not _set(document, status=Document.Status.READY, error="", done=len(rows), total=len(rows)):
+            self._loop.run(self.index.remove([str(document.pk)]))
+            return "gone"
+        if self._embedder is not None:
+            reembedding.settle(self._embedder)
+        return "ready"
 
     def _parse(self, document: Document) -> None:
         """File to text and chunks in one transaction."""
         _set(document, status=Document.Status.PARSING, error="")
         try:
-            parsed = parse(records.file_of(document), kind_of("", document.media_type))
+            parsed = parse(records.file_of(document), kind_of("", document.media_type), document.origin)
         except OSError as error:
             raise ParseError(f"The file cannot be read ({error.strerror}).") from None
         title = document.title or parsed.title or Path(document.origin).stem
         _store(document, parsed, " ".join(title.split())[:500])
 
-    def _publish(self, document: Document) -> Outcome:
-        """Chunks to the index, in the place of the documents this one replaces; then the vectors."""
+    def _publish(self, document: Document, rows: list[Passage]) -> None:
+        """Chunks to the index, in the place of the documents this one replaces."""
+        id_ = str(document.pk)
         replaced = records.replaced_by(document)
-        rows = records.passages(document)
-        self._loop.run(self.index.replace([str(document.pk), *replaced], rows))
-        records.delete(replaced)
-        self._embed(document, rows)
-        # Deleted while it was on its way: what was just added must not stay.
-        if not _set(document, status=Document.Status.READY, error="", done=len(rows), total=len(rows)):
-            self._loop.run(self.index.remove([str(document.pk)]))
-            return "gone"
-        return "ready"
-
-    def _embed(self, document: Document, rows: list[Passage]) -> None:
-        if self._embedder is None:
+        if not replaced and self._loop.run(self.index.holds(id_)) == {row.chunk for row in rows}:
             return
-        vectors: list[tuple[str, list[float]]] = []
-        for batch in itertools.batched(rows, EMBED_BATCH, strict=False):
-            texts = [indexed_text(row.title, row.heading, row.text) for row in batch]
-            found = self._loop.run(_vectors(self._embedder, texts))
-            vectors += zip((row.chunk for row in batch), found, strict=True)
-            if not _set(document, done=len(vectors), total=len(rows)):
-                return
-            self.progress(document, len(vectors), len(rows))
-        self._loop.run(self.index.put_vectors(str(document.pk), str(document.collection_id), vectors))
+        self._inherit(document, rows, replaced)
+        self._loop.run(self.index.replace([id_, *replaced], rows))
+        records.delete(replaced)
+
+    def _inherit(self, document: Document, rows: list[Passage], replaced: list[str]) -> None:
+        """Passages that say what one of the replaced documents said keep its vector: embedding is what takes long."""
+        if self._embedder is None or not replaced:
+            return
+        known: dict[str, str] = {}
+        for old in Document.objects.filter(pk__in=replaced).defer("text"):
+            known |= {_indexed(row): row.chunk for row in records.passages(old)}
+        same = [(row.chunk, known[text]) for row in rows if (text := _indexed(row)) in known]
+        for start in range(0, len(same), INHERITED):
+            page = same[start : start + INHERITED]
+            vectors = self._loop.run(self.index.vectors_of(dict.fromkeys(old for _, old in page)))
+            self._put(document, [(new, vectors[old]) for new, old in page if old in vectors])
+
+    def _embed(self, document: Document, rows: list[Passage], pause: Callable[[], bool]) -> bool:
+        """Give a vector to each passage that has none yet; False when that was put off."""
+        if self._embedder is None:
+            return True
+        if not self.embeds:
+            return False
+        id_ = str(document.pk)
+        have = self._loop.run(self.index.holds(id_, vectors=True))
+        if have - {row.chunk for row in rows}:  # of an earlier reading of the file
+            self._loop.run(self.index.forget_vectors(id_))
+            have = set()
+        missing = [row for row in rows if row.chunk not in have]
+        done = len(rows) - len(missing)
+        while missing:
+            if pause():
+                return False
+            batch, missing = missing[: self._batch], missing[self._batch :]
+            began = time.monotonic()
+            vectors = self._loop.run(self._embedder.embed([_indexed(row) for row in batch]))
+            self._put(document, zip((row.chunk for row in batch), vectors, strict=True))
+            self._adapt(time.monotonic() - began)
+            done += len(batch)
+            if not _set(document, done=done, total=len(rows)):
+                break
+            self.progress(document, done, len(rows))
+        return True
+
+    def _put(self, document: Document, vectors: Iterable[tuple[str, list[float]]]) -> None:
+        self._loop.run(self.index.put_vectors(str(document.pk), str(document.collection_id), list(vectors)))
+
+    def _adapt(self, seconds: float) -> None:
+        wanted = self._batch * 2 if seconds < BATCH_SECONDS / 2 else self._batch // 2
+        if not BATCH_SECONDS / 2 <= seconds <= BATCH_SECONDS * 2:
+            self._batch = min(BATCH_MAX, max(BATCH_MIN, wanted))
 
     # --- all of them -------------------------------------------------------------------------------------------------
 
@@ -183,6 +255,12 @@ class Ingester:
                 reader.submit(connections.close_all).result()
         return self.repair()
 
+    def retire(self, grace: timedelta = reembedding.GRACE) -> None:
+        """Drop the vectors of embedders that a newer one has taken the place of."""
+        for model in reembedding.retired(grace):
+            self._loop.run(self.index.drop_vectors(model.name))
+            model.delete()
+
     def tidy(self, *, always: bool = False) -> None:
         """Optimise the index when searches have become slower by what was added."""
         if always or self._loop.run(self.index.unindexed()) > UNINDEXED_ROWS:
@@ -193,7 +271,14 @@ def _set(document: Document, **values: object) -> bool:
     """Write fields of a document; False when it is there no more."""
     for name, value in values.items():
         setattr(document, name, value)
-    return bool(Document.objects.filter(pk=document.pk).update(**values, updated=timezone.now()))
+    there = bool(Document.objects.filter(pk=document.pk).update(**values, updated=timezone.now()))
+    if there:
+        (progress.announce if "status" in values else progress.announce_work)(document)
+    return there
+
+
+def _indexed(row: Passage) -> str:
+    return indexed_text(row.title, row.heading, row.text)
 
 
 def _store(document: Document, parsed: Parsed, title: str) -> None:
@@ -220,15 +305,3 @@ def _store(document: Document, parsed: Parsed, title: str) -> None:
             ),
             batch_size=1000,
         )
-
-
-async def _vectors(embedder: Embedder, texts: list[str]) -> list[list[float]]:
-    for attempt in range(1, EMBED_ATTEMPTS + 1):
-        try:
-            return await embedder.embed(texts)
-        except ProviderError as error:
-            if attempt == EMBED_ATTEMPTS or error.kind in ("auth", "refused"):  # which no waiting changes
-                raise
-            log.info("embedding: %s; attempt %d", error.kind, attempt)
-            await asyncio.sleep(min(30.0, error.retry_after or 2.0**attempt))
-    raise AssertionError

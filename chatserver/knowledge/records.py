@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -17,6 +17,7 @@ from django.utils import timezone
 from chatserver.config import config
 from chatserver.errors import NotFound, TooLarge
 from chatserver.ids import uuid7
+from chatserver.knowledge import progress
 from chatserver.knowledge.models import Chunk, Collection, Document
 from chatserver.rag.types import Passage
 from chatserver.sites.models import Site
@@ -69,7 +70,7 @@ def store(chunks: Iterable[bytes]) -> tuple[str, bytes, int]:
     return name, digest.digest(), size
 
 
-def blocks_of(file: BinaryIO) -> Iterator[bytes]:
+def blocks_of(file: IO[bytes]) -> Iterator[bytes]:
     while block := file.read(BLOCK):
         yield block
 
@@ -161,19 +162,21 @@ def superseded() -> QuerySet[Document]:
 
 
 def requeue(document: Document) -> None:
-    """A failed document is tried again from its beginning; any other goes on where it is."""
+    """A failed document is tried again from its beginning; any other goes on where it is, now."""
+    document.next_try = None
     if document.status == Document.Status.FAILED:
         document.status, document.error = Document.Status.QUEUED, ""
-        document.save(update_fields=["status", "error", "updated"])
+    document.save(update_fields=["status", "error", "next_try", "updated"])
 
 
 def delete(ids: Iterable[str]) -> None:
     """Remove documents and their uploads from the records; the index is the caller's."""
-    documents = Document.objects.filter(pk__in=list(ids)).only("file")
-    files = list(documents.values_list("file", flat=True))
+    documents = Document.objects.filter(pk__in=list(ids)).defer("text")
+    deleted = list(documents)
     documents.delete()
-    for name in files:
-        _drop_file(name)
+    for document in deleted:
+        _drop_file(document.file)
+        progress.announce(document, "deleted")
 
 
 def with_members(document: Document) -> list[str]:

@@ -30,6 +30,7 @@ type Role = Literal["owner", "moderator", "member"]
 type AuthorKind = Literal["user", "visitor", "assistant", "operator", "system"]
 type Status = Literal["complete", "pending", "stopped", "failed", "deleted"]
 type StageName = Literal["queued", "searching", "writing"]
+type DocumentStatus = Literal["queued", "parsing", "embedding", "ready", "failed", "deleted"]
 type GoneCode = Literal["removed", "deleted", "not_found"]
 
 type Id = Annotated[str, Meta(min_length=1, max_length=64)]
@@ -125,6 +126,18 @@ class Presence(Struct, kw_only=True):
 
     online: int
     users: list[str] = []
+
+
+class DocumentState(Struct, kw_only=True):
+    """How far a document is: `done` of `total` passages are found by their meaning, too."""
+
+    id: str
+    collection: str
+    title: str
+    status: DocumentStatus
+    error: str | None = None
+    done: int = 0
+    total: int = 0
 
 
 class Resume(Struct):
@@ -378,6 +391,12 @@ class RoomGone(_Event, tag="room.gone"):
     code: GoneCode
 
 
+class DocumentEvent(_Event, tag="document"):
+    """A document that this user gave got further; at most 4 a second for each, and any of them may be lost."""
+
+    document: DocumentState
+
+
 class Bye(_Event, tag="bye"):
     code: int
     reason: str
@@ -386,12 +405,14 @@ class Bye(_Event, tag="bye"):
 
 type ServerFrame = (
     Ok | Error | Welcome | Ready | RoomChanges | MessageEvent | RoomUpdated | AnswerDelta | AnswerStage | RoomAdded
-    | RoomSummary | RoomYou | RoomPresence | RoomTyping | RoomRead | RoomGone | Bye
+    | RoomSummary | RoomYou | RoomPresence | RoomTyping | RoomRead | RoomGone
+    | DocumentEvent | Bye
 )  # fmt: skip
 
 SERVER_FRAMES: tuple[type[_Event], ...] = (
     Ok, Error, Welcome, Ready, RoomChanges, MessageEvent, RoomUpdated, AnswerDelta, AnswerStage, RoomAdded,
-    RoomSummary, RoomYou, RoomPresence, RoomTyping, RoomRead, RoomGone, Bye,
+    RoomSummary, RoomYou, RoomPresence, RoomTyping, RoomRead, RoomGone,
+    DocumentEvent, Bye,
 )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from typing import Any, Protocol, Self
 from chatserver.metrics import Counter
 from chatserver.realtime.lane import Lane
 
-__all__ = ["ALL", "Bus", "Layer"]
+__all__ = ["ALL", "Bus", "Layer", "group_of", "prefix_of", "shard_of"]
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class Bus:
 
         # It logs a traceback per second while Redis is away; the bus says so once, in one line.
         logging.getLogger("channels_redis.pubsub").setLevel(logging.CRITICAL)
-        prefix = "chat" + hashlib.sha256(",".join(urls).encode()).hexdigest()[:8]
+        prefix = prefix_of(urls)
         bus: Self | None = None
 
         async def connected(connection: Any) -> None:
@@ -131,7 +131,7 @@ class Bus:
 
     def offer(self, room: str, kind: str, data: bytes, *, lossy: bool = False) -> None:
         """Publish to every other process that serves `room`. Never waits; a full queue drops, `lossy` ones first."""
-        group = _group(room)
+        group = group_of(room)
         self._lanes[self._shard(group)].offer(group, (room, kind, data), len(data), lossy=lossy)
 
     async def subscribe(self, room: str) -> bool:
@@ -139,14 +139,14 @@ class Bus:
 
         In doubt the subscription is kept up all the same; ask again later.
         """
-        group = _group(room)
+        group = group_of(room)
         self._join(group)
         if not self.healthy:
             return False
         return await self._confirm(group, room)
 
     def unsubscribe(self, room: str) -> None:
-        group = _group(room)
+        group = group_of(room)
         self._joined.discard(group)
         self._lanes[self._shard(group)].change(group)
 
@@ -241,7 +241,7 @@ class Bus:
         """Keep every shard's connection proved: probe after silence, at once after a reconnect."""
         probed = [0.0] * len(self._lanes)
         lost_at: float | None = None
-        for group in (_group(ALL), *self._probes):
+        for group in (group_of(ALL), *self._probes):
             self._join(group)
         while True:
             now = time.monotonic()
@@ -274,11 +274,7 @@ class Bus:
             self._lanes[self._shard(group)].change(group)
 
     def _shard(self, group: str) -> int:
-        # As the layer maps a group to its host (channels_redis.utils), so that a hung host holds up only its own.
-        if len(self._lanes) == 1:
-            return 0
-        hashed = binascii.crc32(f"{self._prefix}__group__{group}".encode()) & 0xFFF
-        return int(hashed / (4096 / len(self._lanes)))
+        return shard_of(group, self._prefix, len(self._lanes))
 
     def _probe_groups(self, shards: int) -> list[str]:
         """For every host, a group of our own that lives on it."""
@@ -291,6 +287,20 @@ class Bus:
         return [found[shard] for shard in range(shards)]
 
 
-def _group(room: str) -> str:
+def group_of(room: str) -> str:
     """A valid Channels group name."""
     return f"room.{room}" if room else "all"
+
+
+def prefix_of(urls: Sequence[str]) -> str:
+    """Of the channels in Redis: processes that name other hosts do not hear each other by halves."""
+    return "chat" + hashlib.sha256(",".join(urls).encode()).hexdigest()[:8]
+
+
+def shard_of(group: str, prefix: str, shards: int) -> int:
+    """The number of a group's host, as the layer maps them (channels_redis.utils), so that a hung host holds up only
+    its own."""
+    if shards == 1:
+        return 0
+    hashed = binascii.crc32(f"{prefix}__group__{group}".encode()) & 0xFFF
+    return int(hashed / (4096 / shards))

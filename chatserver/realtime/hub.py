@@ -42,7 +42,7 @@ from chatserver.protocol.frames import (
 from chatserver.realtime import packets
 from chatserver.realtime.bus import ALL, Bus
 from chatserver.realtime.healer import Healer
-from chatserver.realtime.packets import RoomEvent, UserEvent
+from chatserver.realtime.packets import DOCUMENT, RoomEvent, UserEvent
 from chatserver.realtime.ports import RoomPosition, RoomState, Truth
 from chatserver.realtime.replica import Effects
 from chatserver.realtime.rooms import Served, Shelves
@@ -371,6 +371,10 @@ class Hub:
             user = kind.removeprefix("tell:")
             if user in self._users:
                 self._tell(user, packets.decode_told(data), data)
+        elif kind.startswith(DOCUMENT):
+            now = time.monotonic()
+            for sock in self._users.sockets(kind.removeprefix(DOCUMENT)):
+                sock.offer_lossy(data, now)
         elif (event := packets.decode_event(kind, data)) is not None:
             self._take(room, event, data)
 

@@ -20,10 +20,16 @@ from chatserver.protocol.frames import (
 )
 from chatserver.realtime.writers import Tail
 
-__all__ = ["RoomEvent", "UserEvent", "decode_event", "decode_snapshot", "decode_tail", "decode_told", "encode", "kind"]
+__all__ = [
+    "DOCUMENT", "RoomEvent", "UserEvent", "decode_event", "decode_snapshot", "decode_tail", "decode_told", "encode",
+    "kind",
+]  # fmt: skip
 
 type RoomEvent = MessageEvent | RoomUpdated | AnswerStage | AnswerDelta | RoomTyping | RoomRead
 type UserEvent = RoomAdded | RoomSummary | RoomYou | RoomGone
+
+DOCUMENT = "document:"
+"""Begins the kind of a `DocumentEvent`; the id of the user whom it is for follows."""
 
 encode = msgspec.json.Encoder().encode
 _event: msgspec.json.Decoder[RoomEvent] = msgspec.json.Decoder(

@@ -20,6 +20,7 @@ from django.db.migrations.exceptions import MigrationSchemaMissing
 
 from chatserver.config import BASE_DIR, Config, config
 from chatserver.errors import EngineMissing
+from chatserver.serving.background import worker_command
 from chatserver.serving.demo import KEY, Demo, ingest_documentation, make_demo, refresh_demo
 from chatserver.serving.embedded import engines_alive
 from chatserver.serving.origins import demo_origins, own_origins, url
@@ -67,10 +68,11 @@ class Command(BaseCommand):
                 self._greet(address, demo_url, demo, settings)
 
         environ = {**os.environ, "HOST": host, "PORT": str(port), "DEMO_URL": demo_url, "PYTHONUNBUFFERED": "1"}
+        worker = worker_command(settings)
         children = [
             Child("The web server", _gunicorn(host, port, processes, settings), environ=environ),
             # After it, so that they do not take the web server's time while people wait for that.
-            Child("The background worker", _celery(settings), essential=False, after=lambda: told, environ=environ),
+            Child("The background worker", worker, essential=False, after=lambda: told, environ=environ),
         ]
         if demo_port:
             command = _demo_site(host, demo_port, settings.public_url or address)
@@ -173,13 +175,6 @@ def _gunicorn(host: str, port: int, processes: int, settings: Config) -> list[st
 def _demo_site(host: str, port: int, server: str) -> list[str]:
     where = ("--host", host, "--port", str(port))
     return [sys.executable, "-m", "chatserver.serving.demo_site", *where, "--server", server]
-
-
-def _celery(settings: Config) -> list[str]:
-    return [
-        *(sys.executable, "-m", "celery", "--app", "chatserver.celery", "--workdir", str(BASE_DIR), "--quiet"),
-        *("worker", "--concurrency", "1", "--loglevel", settings.log_level.replace("INFO", "WARNING")),
-    ]
 
 
 def _healthy(address: str) -> bool:

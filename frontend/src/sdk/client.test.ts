@@ -466,6 +466,22 @@ describe("small signs", () => {
     expect(sockets.last.all("room.typing").map(({ on }) => on)).toEqual([true, true, false]);
   });
 
+  test("documents on their way are told, and change no state", async () => {
+    const { sockets, client } = await ready();
+    const seen: string[] = [];
+    const stop = client.onDocument(({ title, status, done, total }) =>
+      seen.push(`${title} ${status} ${done}/${total}`),
+    );
+    const before = client.state;
+    const document = { id: "d", collection: "c", title: "Rules", status: "embedding", done: 3, total: 9 } as const;
+    await sockets.last.say({ type: "document", document });
+    stop();
+    await sockets.last.say({ type: "document", document });
+    await sockets.last.say({ type: "of.another.version" } as unknown as ServerFrame);
+    expect(seen).toEqual(["Rules embedding 3/9"]);
+    expect(client.state).toBe(before);
+  });
+
   test("what was read is told once, and with the next connection when there was none", async () => {
     const { sockets, client, time } = await ready();
     await sockets.last.say({

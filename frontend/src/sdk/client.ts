@@ -2,7 +2,7 @@
 import type { Action } from "./actions.ts";
 import type { Credentials } from "./credentials.ts";
 import { ChatError } from "./errors.ts";
-import type { Ok, ServerFrame } from "./frames.ts";
+import type { DocumentState, Ok, ServerFrame } from "./frames.ts";
 import { Link, type Request } from "./link.ts";
 import { Mailbox, OUTGOING_MAX } from "./mailbox.ts";
 import { defaultSocket, type KeyValueStore, randomId, type SocketClass, systemTime, type Time } from "./platform.ts";
@@ -25,6 +25,7 @@ export interface ClientOptions {
 }
 
 export type Listener = (state: State, previous: State) => void;
+export type DocumentListener = (document: DocumentState) => void;
 
 const RESUME_ROOMS = 200;
 const HISTORY_PAGE = 50;
@@ -42,6 +43,7 @@ export class ChatClient {
   private readonly options: ClientOptions;
   private readonly time: Time;
   private readonly listeners = new Set<Listener>();
+  private readonly documentListeners = new Set<DocumentListener>();
   private readonly link: Link;
   private readonly mailbox: Mailbox;
   private readonly readMarks: ReadMarks;
@@ -76,6 +78,15 @@ export class ChatClient {
   subscribe(listener: Listener): () => void {
     this.listeners.add(listener);
     return () => void this.listeners.delete(listener);
+  }
+
+  /**
+   * Called as documents that this user gave are read and embedded. These events are no part of the state and some may
+   * be lost, above all while there is no connection: the HTTP API has what is true. Returns the way out.
+   */
+  onDocument(listener: DocumentListener): () => void {
+    this.documentListeners.add(listener);
+    return () => void this.documentListeners.delete(listener);
   }
 
   /** Connect, and stay connected. */
@@ -214,6 +225,7 @@ export class ChatClient {
     this.dispatch(frames);
     for (const frame of frames) {
       if (frame.type === "ready") this.caughtUp();
+      if (frame.type === "document") for (const listener of [...this.documentListeners]) listener(frame.document);
       // A room of the resume list that failed; the others go on.
       if (frame.type === "error" && frame.room !== undefined && frame.re === undefined) {
         this.askAgain(frame.room, frame.retry_after ?? null);

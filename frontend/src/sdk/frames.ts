@@ -5,7 +5,7 @@
  */
 export type Frame = (Command | ServerFrame)
 export type Command = (Hello | RoomJoin | RoomLeave | RoomSync | RoomHistory | MessageSend | MessageEdit | MessageDelete | AnswerStop | AnswerRetry | AnswerRate | RoomTypingCommand | RoomReadCommand | AuthRefresh | Ping)
-export type ServerFrame = (Ok | Error | Welcome | Ready | RoomChanges | MessageEvent | RoomUpdated | AnswerDelta | AnswerStage | RoomAdded | RoomSummary | RoomYou | RoomPresence | RoomTyping | RoomRead | RoomGone | Bye)
+export type ServerFrame = (Ok | Error | Welcome | Ready | RoomChanges | MessageEvent | RoomUpdated | AnswerDelta | AnswerStage | RoomAdded | RoomSummary | RoomYou | RoomPresence | RoomTyping | RoomRead | RoomGone | DocumentEvent | Bye)
 
 export interface Hello {
 type: "hello"
@@ -334,6 +334,25 @@ export interface RoomGone {
 type: "room.gone"
 room: string
 code: ("deleted" | "not_found" | "removed")
+}
+/**
+ * A document that this user gave got further; at most 4 a second for each, and any of them may be lost.
+ */
+export interface DocumentEvent {
+type: "document"
+document: DocumentState
+}
+/**
+ * How far a document is: `done` of `total` passages are found by their meaning, too.
+ */
+export interface DocumentState {
+id: string
+collection: string
+title: string
+status: ("deleted" | "embedding" | "failed" | "parsing" | "queued" | "ready")
+error?: (string | null)
+done?: number
+total?: number
 }
 export interface Bye {
 type: "bye"

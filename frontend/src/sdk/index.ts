@@ -1,5 +1,5 @@
 /** `@chatserver/client`: rooms, messages and streamed answers over one WebSocket, exact across every fault. */
-export { ChatClient, type ClientOptions, type Listener } from "./client.ts";
+export { ChatClient, type ClientOptions, type DocumentListener, type Listener } from "./client.ts";
 export {
   type Credentials,
   cookie,
@@ -9,6 +9,7 @@ export {
   type VisitorSession,
 } from "./credentials.ts";
 export { ChatError, type ErrorCode } from "./errors.ts";
+export type { DocumentState } from "./frames.ts";
 export { Api, type ApiOptions, address } from "./http.ts";
 export type { Fetch, KeyValueStore, SocketClass, SocketLike, Time } from "./platform.ts";
 export { hasOlder, pendingAnswers, piecesSince, questionOf, roomsByActivity, unreadTotal } from "./selectors.ts";

@@ -28,6 +28,8 @@ export function reduceOutgoing(state: State, action: OutgoingAction): State {
         const there = room === undefined || !room.joined || (room.rev !== null && room.rev >= action.seq);
         return there ? null : { ...message, status: "stored", seq: action.seq };
       });
+    default:
+      return state; // an event of a newer server, which no type here knows
   }
 }
 

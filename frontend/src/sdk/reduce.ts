@@ -72,6 +72,7 @@ export function reduce(state: State, action: Action, now: number): State {
       return gone(state, action.room);
     case "ok":
     case "error":
+    case "document":
     case "bye":
       return state;
     default:
