@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from ninja import NinjaAPI
 
-from chatserver.api import ask, auth, collections, documents, gaps, people, problems, rooms, search, sources, widget
+from chatserver.api import (
+    ask,
+    auth,
+    collections,
+    documents,
+    gaps,
+    people,
+    problems,
+    rooms,
+    search,
+    sources,
+    web_sources,
+    widget,
+)
 
 __all__ = ["api"]
 
@@ -22,6 +35,7 @@ api.add_router("/rooms", sources.router)
 api.add_router("", people.router)
 api.add_router("", ask.router)
 api.add_router("", documents.router)
+api.add_router("", web_sources.router)
 api.add_router("", collections.router)
 api.add_router("", search.router)
 api.add_router("", gaps.router)

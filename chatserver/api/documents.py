@@ -12,14 +12,15 @@ from ninja import Query, Router, Schema
 from pydantic import Field
 
 from chatserver import wiring
-from chatserver.api import intake
+from chatserver.api import intake, web_sources
 from chatserver.api.caller import current
 from chatserver.api.fields import Text
 from chatserver.api.managed import Managed
 from chatserver.api.wire import answer
 from chatserver.errors import Conflict
 from chatserver.knowledge import records, tasks
-from chatserver.knowledge.models import Chunk, Document
+from chatserver.knowledge.models import Chunk, Document, WebSource
+from chatserver.knowledge.web import tasks as web_tasks
 
 __all__ = ["router"]
 
@@ -45,16 +46,23 @@ class Page(Schema):
 async def add(request: HttpRequest) -> HttpResponse:
     """A file, or a text with its title: 202 `{id, status, unchanged}`. The same content again is the same document,
     `unchanged` when there is nothing to do for it; other content under the same file name, or the same `url`, replaces
-    the document once it is ready."""
+    the document once it is ready. A `url` alone is fetched: 202 `{source, status}`, the web source made for it."""
     principal = await current(request)
     managed = Managed.by(principal)
     intake.check_size(request)
 
-    def register() -> tuple[Document, bool]:
+    def register() -> tuple[Document, bool] | WebSource:
         # Reading a form or a body may take long and touch the disk: not on the event loop.
-        return intake.keep(managed, *intake.read(request), owner=principal.user.id)
+        given, file = intake.read(request)
+        if file is None and given.is_page:
+            return web_sources.add_page(managed, given.url, given.collection, owner=principal.user.id)
+        return intake.keep(managed, given, file, owner=principal.user.id)
 
-    document, work = await sync_to_async(register)()
+    registered = await sync_to_async(register)()
+    if isinstance(registered, WebSource):
+        await sync_to_async(web_tasks.enqueue)(registered)
+        return answer({"source": str(registered.pk), "status": registered.status}, status=202)
+    document, work = registered
     if work:
         await sync_to_async(tasks.enqueue)(str(document.pk))
     return answer({"id": str(document.pk), "status": document.status, "unchanged": not work}, status=202)

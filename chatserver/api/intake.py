@@ -44,10 +44,9 @@ BODY = {
                     "properties": {
                         "title": {"type": "string", "maxLength": 500},
                         "text": {"type": "string", "description": "Markdown"},
-                        "url": {"type": "string"},
+                        "url": {"type": "string", "description": "alone: the page to fetch"},
                         "collection": {"type": "string", "format": "uuid"},
                     },
-                    "required": ["title", "text"],
                 }
             },
         },
@@ -63,6 +62,11 @@ class Given(Struct, forbid_unknown_fields=False, kw_only=True):
     title: Annotated[str, Meta(max_length=500)] = ""
     url: Annotated[str, Meta(max_length=2000)] = ""
     collection: str = ""
+
+    @property
+    def is_page(self) -> bool:
+        """Whether there is an address alone: what it holds is to be fetched."""
+        return bool(self.url) and not self.text and not self.title
 
 
 def check_size(request: HttpRequest) -> None:
@@ -80,8 +84,8 @@ def read(request: HttpRequest) -> tuple[Given, UploadedFile[Any] | None]:
         fields = {name: request.POST.get(name, "") for name in ("title", "url", "collection")}
         return _given(msgspec.json.encode(fields)), file
     given = _given(request.body)
-    if given.url and not given.text:
-        raise Invalid("url", "fetching pages is not supported yet: send the file, or its title and text.")
+    if given.is_page:
+        return given, None
     if not given.text.strip() or not given.title.strip():
         raise Invalid("text" if given.title.strip() else "title", "this is missing.")
     return given, None

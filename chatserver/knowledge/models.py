@@ -34,7 +34,8 @@ class Collection(models.Model):
 class WebSource(models.Model):
     """An address that documents are fetched from: one page, or the pages that a sitemap lists.
 
-    `every_hours` 0: once. `next_fetch` is null when nothing is to be fetched.
+    `every_hours` 0: once. `next_fetch` is null when nothing is to be fetched. `look`: how far the present look at its
+    pages has come (`knowledge.web.crawl`), null between two looks.
     """
 
     class Kind(models.TextChoices):
@@ -60,6 +61,7 @@ class WebSource(models.Model):
     total = models.IntegerField(default=0)
     fetched = models.DateTimeField(null=True)
     next_fetch = models.DateTimeField(null=True, db_index=True)
+    look = models.JSONField(null=True)
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:
