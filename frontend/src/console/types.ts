@@ -134,7 +134,9 @@ export type GapReason = "not_found" | "unsupported" | "disliked" | "failed";
 
 /** Questions without a good answer that ask for the same. */
 export interface Gap {
+  /** The newest question's answer. */
   readonly id: string;
+  readonly site: string;
   readonly question: string;
   readonly count: number;
   readonly reasons: Readonly<Partial<Record<GapReason, number>>>;

@@ -1,4 +1,5 @@
 /** The list of documents: pages of it, what is heard of single documents, and archives with what was in them. */
+import type { DocumentState } from "../../sdk/index.ts";
 import type { DocumentPage, DocumentRecord } from "../types.ts";
 
 export interface ListState {
@@ -7,11 +8,6 @@ export interface ListState {
   readonly more: boolean;
   /** Whether the first page has come. */
   readonly loaded: boolean;
-}
-
-/** The event `document`: how far one is. */
-export interface DocumentNews extends Pick<DocumentRecord, "id" | "collection" | "title" | "error" | "done" | "total"> {
-  readonly status: DocumentRecord["status"] | "deleted";
 }
 
 export const NOTHING: ListState = { documents: [], more: false, loaded: false };
@@ -39,9 +35,10 @@ function same(before: DocumentRecord | undefined, now: DocumentRecord): Document
 }
 
 /** News of a document; of one that is not listed, nothing. */
-export function told(state: ListState, { status, ...news }: DocumentNews): ListState {
-  if (status === "deleted") return without(state, news.id);
-  const change = (each: DocumentRecord) => (each.id === news.id ? { ...each, ...news, status } : each);
+export function told(state: ListState, news: DocumentState): ListState {
+  const { id, title, status, error = null, done = 0, total = 0 } = news;
+  if (status === "deleted") return without(state, id);
+  const change = (each: DocumentRecord) => (each.id === id ? { ...each, title, status, error, done, total } : each);
   return { ...state, documents: state.documents.map(change) };
 }
 

@@ -13,12 +13,15 @@ export function Confirm(props: {
   unready?: boolean;
   act(): Promise<unknown>;
   onClose(): void;
+  /** It has happened, and the dialog is gone. */
+  onDone?(): void;
   children?: ComponentChildren;
 }) {
   const { t } = useShell();
   const { run, busy, error } = useAction(async () => {
     await props.act();
     props.onClose();
+    props.onDone?.();
   });
   return (
     <Dialog

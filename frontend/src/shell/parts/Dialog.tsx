@@ -6,6 +6,8 @@ import { useShell } from "../context.ts";
 /** A modal dialog; the browser keeps the focus inside, and gives it back when it closes. */
 export function Dialog(props: {
   title: string;
+  /** For long texts. */
+  wide?: boolean;
   onClose(): void;
   /** Enter in a field, or the primary button. */
   onSubmit?(): void;
@@ -24,6 +26,7 @@ export function Dialog(props: {
     <dialog
       ref={ref}
       class="dialog"
+      data-wide={props.wide || undefined}
       aria-labelledby={title}
       onCancel={(event) => {
         event.preventDefault(); // closing is the owner's: it takes the dialog out of the page

@@ -9,7 +9,6 @@ import { Problem } from "./Problem.tsx";
 export interface Person {
   readonly id: string;
   readonly name: string;
-  readonly username: string;
 }
 
 /** Search among the people of one's sites, and choose several. */
@@ -28,7 +27,9 @@ export function PeoplePicker(props: {
   const { room, site, chosen, onChosen } = props;
   const [query, setQuery] = useState("");
   const path = `people?q=${encodeURIComponent(query.trim())}${room ? `&room=${room}` : ""}${site ? `&site=${site}` : ""}`;
-  const { value, error, loading, again } = useLoaded(path, () => api.call<{ people: Person[] }>("GET", path));
+  const { value, error, loading, again } = useLoaded(path, () =>
+    api.call<{ people: (Person & { username: string })[] }>("GET", path),
+  );
   const found =
     value?.people.filter((person) => person.id !== me?.id && !chosen.some(({ id }) => id === person.id)) ?? [];
   return (

@@ -1,0 +1,174 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import { Empty } from "../../shell/parts/Empty.tsx";
+import { Menu } from "../../shell/parts/Menu.tsx";
+import { Problem } from "../../shell/parts/Problem.tsx";
+import { Skeleton } from "../../shell/parts/Skeleton.tsx";
+import { Books, Edit, Expand, Folder, Globe, Upload as UploadIcon } from "../../ui/icons.tsx";
+import { useConsole } from "../context.ts";
+import { useTarget } from "../parts/CollectionChoice.tsx";
+import { Heading } from "../parts/Heading.tsx";
+import { TextDialog } from "../parts/TextDialog.tsx";
+import type { DocumentFilter, DocumentRecord } from "../types.ts";
+import { AddWeb } from "../web/AddWeb.tsx";
+import { DeleteDocument } from "./DeleteDocument.tsx";
+import { DocumentList } from "./DocumentList.tsx";
+import { DropZone } from "./DropZone.tsx";
+import { Filters } from "./Filters.tsx";
+import { isWanted } from "./files.ts";
+import { SearchStatus } from "./SearchStatus.tsx";
+import { Uploads } from "./Uploads.tsx";
+import { QUEUE_MAX } from "./uploads.ts";
+import { useDocuments } from "./use-documents.ts";
+import { useUploads } from "./use-uploads.ts";
+
+type Opened = { is: "text" } | { is: "web" } | { is: "delete"; document: DocumentRecord };
+
+/** What the assistant answers from: what is there, how far it is, and the ways to add to it. */
+export function DocumentsPage({ collection, source }: { collection: string; source: string }) {
+  const { t, knowledge, navigate, reloadCollections } = useConsole();
+  const [narrowed, setNarrowed] = useState<Pick<DocumentFilter, "status" | "query">>({ status: "", query: "" });
+  const filter = { ...narrowed, collection, source };
+  const documents = useDocuments({ ...filter, query: useSettled(narrowed.query) });
+  const [opened, setOpened] = useState<Opened | null>(null);
+  const [said, setSaid] = useState("");
+  const target = useTarget(collection);
+  const list = useRef<HTMLElement>(null);
+  const [deletions, setDeletions] = useState(0);
+  useEffect(() => {
+    // What had the focus is gone with the document.
+    if (deletions > 0) (list.current ?? document.getElementById("page"))?.focus();
+  }, [deletions]);
+  const { queue, uploads } = useUploads(({ file, registered }) => {
+    setSaid(t(registered?.unchanged ? "wasThere" : "received", { name: file.name }));
+    documents.refresh();
+    reloadCollections();
+  });
+  function add(files: readonly File[]) {
+    const taken = queue.add(files.filter(isWanted), target);
+    if (taken < files.filter(isWanted).length) setSaid(t("queueFull", { count: QUEUE_MAX }));
+  }
+  const files = useFileChoice(add);
+  const narrow = collection !== "" || source !== "" || narrowed.status !== "" || narrowed.query.trim() !== "";
+  const clear = () => {
+    setNarrowed({ status: "", query: "" });
+    navigate({ page: "documents", collection: "", source: "" }, { replace: true });
+  };
+  const more = [
+    { label: t("uploadFolder"), icon: <Folder />, onSelect: files.chooseFolder },
+    { label: t("addWeb"), icon: <Globe />, onSelect: () => setOpened({ is: "web" }) },
+    { label: t("writeText"), icon: <Edit />, onSelect: () => setOpened({ is: "text" }) },
+  ];
+  const buttons = (
+    <>
+      <Menu label={t("addMore")} worded class="cs-button" sections={[{ items: more }]}>
+        {t("add")} <Expand />
+      </Menu>
+      <button type="button" class="cs-button" data-kind="primary" onClick={files.chooseFiles}>
+        <UploadIcon /> {t("upload")}
+      </button>
+    </>
+  );
+  return (
+    <DropZone onFiles={add} onUnread={() => setSaid(t("unreadable"))}>
+      <Heading title={t("documents")} lead={<SearchStatus documents={documents} />}>
+        {buttons}
+      </Heading>
+      {files.field}
+      <Uploads queue={queue} uploads={uploads} />
+      <Filters filter={filter} onNarrow={setNarrowed} />
+      <p class="cs-hidden" role="status">
+        {said}
+      </p>
+      <Problem error={documents.error} onRetry={documents.refresh} />
+      {!documents.loaded ? (
+        !documents.error && <Skeleton label={t("loading")} />
+      ) : documents.documents.length > 0 ? (
+        <DocumentList
+          documents={documents}
+          listRef={list}
+          onDelete={(document) => setOpened({ is: "delete", document })}
+          onRetried={documents.refresh}
+        />
+      ) : narrow ? (
+        <div class="none-found" role="status">
+          <p>{t("noneFound")}</p>
+          <button type="button" class="cs-button" data-size="sm" onClick={clear}>
+            {t("showAll")}
+          </button>
+        </div>
+      ) : (
+        uploads.length === 0 && (
+          <div class="first-drop">
+            <Empty icon={<Books />} title={t("nothingYet")} lead={t("nothingYetLead")}>
+              <button type="button" class="cs-button" data-kind="primary" onClick={files.chooseFiles}>
+                <UploadIcon /> {t("uploadFirst")}
+              </button>
+              <small class="soft">{t("formats")}</small>
+            </Empty>
+          </div>
+        )
+      )}
+      {opened?.is === "text" && (
+        <TextDialog
+          heading={t("writeText")}
+          does={t("add")}
+          collection={target}
+          onClose={() => setOpened(null)}
+          save={async (text) => {
+            await knowledge.write(text);
+            setOpened(null);
+            setSaid(t("received", { name: text.title }));
+            documents.refresh();
+            reloadCollections();
+          }}
+        />
+      )}
+      {opened?.is === "web" && (
+        <AddWeb collection={target} onClose={() => setOpened(null)} onAdded={() => navigate({ page: "web" })} />
+      )}
+      {opened?.is === "delete" && (
+        <DeleteDocument
+          document={opened.document}
+          onClose={() => setOpened(null)}
+          onDeleted={() => {
+            documents.removed(opened.document.id);
+            documents.refresh();
+            reloadCollections();
+            setSaid(t("deleted", { title: opened.document.title || opened.document.origin }));
+            setDeletions((count) => count + 1);
+          }}
+        />
+      )}
+    </DropZone>
+  );
+}
+
+/** The value, once it has not changed for a moment: not each letter is a question. */
+function useSettled(value: string): string {
+  const [settled, set] = useState(value);
+  useEffect(() => {
+    const timer = setTimeout(() => set(value), 250);
+    return () => clearTimeout(timer);
+  }, [value]);
+  return settled;
+}
+
+/** The browser's own dialog for files, or for a folder. */
+function useFileChoice(onFiles: (files: readonly File[]) => void) {
+  const { t } = useConsole();
+  const field = useRef<HTMLInputElement>(null);
+  const chosen = ({ currentTarget: input }: { currentTarget: HTMLInputElement }) => {
+    onFiles([...(input.files ?? [])]);
+    input.value = ""; // the same file may be chosen once more
+  };
+  const choose = (folder: boolean) => () => {
+    if (!field.current) return;
+    field.current.webkitdirectory = folder;
+    field.current.click();
+  };
+  return {
+    chooseFiles: choose(false),
+    chooseFolder: choose(true),
+    field: <input ref={field} type="file" multiple hidden aria-label={t("upload")} onChange={chosen} />,
+  };
+}
