@@ -96,7 +96,7 @@ def _usual(vectors: Sequence[Sequence[float] | None]) -> float:
 def _likeness(one: _Question, two: _Question, usual: float) -> float:
     """0 … 1; 0 for those that are not alike."""
     shared = one.strong & two.strong
-    cjk = any(is_cjk(term[0]) for term in shared)
+    cjk = any(is_cjk(term[:1]) for term in shared)
     words = meaning = 0.0
     if one.terms.keys() == two.terms.keys():
         words = 1.0
@@ -111,5 +111,5 @@ def _likeness(one: _Question, two: _Question, usual: float) -> float:
 
 
 def _words(terms: set[str]) -> int:
-    cjk = [term for term in terms if is_cjk(term[0])]
+    cjk = [term for term in terms if is_cjk(term[:1])]
     return len(terms) - len(cjk) + len(set("".join(cjk))) // 2

@@ -1,7 +1,8 @@
 """The gap report: questions that got no good answer, and what becomes of one when somebody writes the answer.
 
-Reading is asyncpg, for the server; writing is ORM, in the transaction that makes the document, and in the worker that
-makes it found. A closed gap is one of `ClosedGap`; it opens again when the answer was written anew and is no better.
+Reading is asyncpg, for the server; writing goes through Django's connection, in the transaction that makes the document
+and in the worker that makes it found. A closed gap is one of `ClosedGap`; it opens again when the answer was written
+anew and is no better.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from msgspec import Struct
 from chatserver.database import Pool, translated
 from chatserver.errors import ProviderError
 from chatserver.knowledge.clusters import group
-from chatserver.knowledge.models import Document
 from chatserver.providers.base import Embedder
 from chatserver.text import cjk_share
 
@@ -205,8 +205,7 @@ def ask_again(document: str) -> str | None:
     anew, if that has not been done. Returns which; may be called any number of times."""
     with transaction.atomic(), connection.cursor() as cursor:
         # One at a time: the second one has to see what the first has done.
-        if Document.objects.select_for_update(no_key=True).only("pk").filter(pk=document).first() is None:
-            return None
+        cursor.execute("SELECT 1 FROM knowledge_document WHERE id = %s FOR NO KEY UPDATE", [document])
         cursor.execute(TO_ASK, [document, WAITED_FOR])
         for message, room, attempt in cursor.fetchall():
             # Refused where the message is gone, is being written, or a person answers by now: then the one before it.

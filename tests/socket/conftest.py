@@ -3,6 +3,7 @@ all tests of the HTTP API."""
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -15,6 +16,8 @@ from pytest_django import DjangoDbBlocker
 from chatserver.serving.embedded import Engines
 from tests.api import Api, open_api
 from tests.conftest import fresh_database
+from tests.owner import Owner, as_owner
+from tests.records import Site
 
 
 @pytest.hookimpl(trylast=True)
@@ -52,3 +55,15 @@ async def api(engines: Engines, template_database: str, tmp_path_factory: pytest
     with fresh_database(engines, template_database) as url:
         async with open_api(url, f"{engines.redis_url}?db=0", tmp_path_factory.mktemp("api")) as api:
             yield api
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def site(api: Api) -> Site:
+    """A site of the test's own, so that its documents are alone."""
+    return await Site(api.store.pool, key=f"site-{uuid.uuid4().hex[:12]}").create()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def owner(api: Api, site: Site) -> Owner:
+    """Who manages `site`."""
+    return as_owner(api, await api.member("Olga", "admin", site))

@@ -7,73 +7,22 @@ import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
 import pytest
 import pytest_asyncio
 
 from chatserver.ids import uuid7
-from chatserver.protocol.frames import User
 from tests.api import DEADLINE, UPLOAD_BYTES, Api, background_worker, problem
+from tests.owner import DOCUMENTS, Owner, accepted, as_owner
 from tests.records import Site
 from tests.unit.test_parse import pdf
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-DOCUMENTS = "/api/v1/documents"
-POLL_SECONDS = 0.05
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)
 async def worker(api: Api) -> AsyncIterator[None]:
     async with background_worker(api.environ):
         yield
-
-
-class Owner(httpx.AsyncClient):
-    """Somebody who manages the documents of a site."""
-
-    async def give(self, name: str, data: bytes, type_: str = "application/octet-stream", **form: str) -> str:
-        """Upload a file; returns its document's id."""
-        return _accepted(await self.post(DOCUMENTS, files={"file": (name, data, type_)}, data=form))
-
-    async def write(self, title: str, text: str, **more: str) -> str:
-        return _accepted(await self.post(DOCUMENTS, json={"title": title, "text": text, **more}))
-
-    async def until(self, document: str, *status: str) -> dict[str, Any]:
-        """Wait until the worker is done with it; returns it."""
-        async with asyncio.timeout(DEADLINE):
-            while (found := (await self.get(f"{DOCUMENTS}/{document}")).json())["status"] not in ("ready", "failed"):
-                await asyncio.sleep(POLL_SECONDS)
-        assert found["status"] in status, found
-        return found
-
-    async def search(self, query: str, **more: Any) -> list[dict[str, Any]]:
-        answer = await self.post("/api/v1/search", json={"query": query, **more})
-        assert answer.status_code == 200, answer.text
-        passages: list[dict[str, Any]] = answer.json()["passages"]
-        return passages
-
-
-def _accepted(answer: httpx.Response) -> str:
-    assert answer.status_code == 202, answer.text
-    assert answer.json().keys() == {"id", "status", "unchanged"}
-    return str(answer.json()["id"])
-
-
-def as_owner(api: Api, user: User) -> Owner:
-    client = api.client(user)
-    return Owner(transport=api.transport, base_url=client.base_url, headers=client.headers, timeout=DEADLINE)
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def site(api: Api) -> Site:
-    """A site of the test's own, so that its documents are alone."""
-    return await Site(api.store.pool, key=f"site-{uuid.uuid4().hex[:12]}").create()
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def owner(api: Api, site: Site) -> Owner:
-    return as_owner(api, await api.member("Olga", "admin", site))
 
 
 def kept(api: Api) -> set[str]:
@@ -172,7 +121,7 @@ async def test_an_upload_through_the_pages_session_needs_its_token(api: Api, sit
     token = page.cookies["csrftoken"]
     problem(await page.post(DOCUMENTS, files=file), 403, "forbidden")
     problem(await page.post(DOCUMENTS, files=file, data={"csrfmiddlewaretoken": token}), 403, "forbidden")
-    _accepted(await page.post(DOCUMENTS, files=file, headers={"X-CSRFToken": token}))
+    accepted(await page.post(DOCUMENTS, files=file, headers={"X-CSRFToken": token}))
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------
