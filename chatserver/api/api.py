@@ -10,6 +10,7 @@ from chatserver.api import (
     collections,
     documents,
     gaps,
+    knowledge,
     people,
     problems,
     rooms,
@@ -38,4 +39,5 @@ api.add_router("", documents.router)
 api.add_router("", web_sources.router)
 api.add_router("", collections.router)
 api.add_router("", search.router)
+api.add_router("", knowledge.router)
 api.add_router("", gaps.router)

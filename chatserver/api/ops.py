@@ -13,6 +13,7 @@ from chatserver import metrics, wiring
 from chatserver.api.caller import address, current
 from chatserver.api.problems import problem
 from chatserver.errors import ChatError, Forbidden
+from chatserver.knowledge.embedding import ServingEmbedder
 
 __all__ = ["healthz", "metrics_page", "readyz"]
 
@@ -27,7 +28,8 @@ async def healthz(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 async def readyz(request: HttpRequest) -> HttpResponse:
-    """200 when database, Redis and index answer within a second, else 503 saying which does not."""
+    """200 when database, Redis and index answer within a second, else 503 saying which does not. `search` is
+    `lexical` (by words alone), `hybrid` (by meaning too) or `hybrid, re-embedding`."""
     try:
         services = wiring.services()
     except ChatError as error:
@@ -41,7 +43,14 @@ async def readyz(request: HttpRequest) -> HttpResponse:
     if not services.presence.agreed:
         states["redis"] = "other processes are configured with other Redis hosts"
     ready = all(state == "ok" for state in states.values())
-    return JsonResponse({"status": "ok" if ready else "unavailable", **states}, status=200 if ready else 503)
+    said = {"status": "ok" if ready else "unavailable", **states, "search": _search(services.embedder)}
+    return JsonResponse(said, status=200 if ready else 503)
+
+
+def _search(embedder: ServingEmbedder | None) -> str:
+    if embedder is None or embedder.serving is None:
+        return "lexical"
+    return "hybrid, re-embedding" if embedder.reembedding else "hybrid"
 
 
 async def _state(check: Awaitable[object]) -> str:

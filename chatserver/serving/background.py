@@ -14,6 +14,6 @@ def worker_command(settings: Config) -> list[str]:
     out by itself whether there is something to do."""
     return [
         *(sys.executable, "-m", "celery", "--app", "chatserver.celery", "--workdir", str(BASE_DIR), "--quiet"),
-        *("worker", "--beat", "--concurrency", str(settings.ingest_processes)),
+        *("worker", "--beat", "--concurrency", str(settings.ingest_processes), "--without-gossip", "--without-mingle"),
         *("--loglevel", settings.log_level.replace("INFO", "WARNING")),
     ]
