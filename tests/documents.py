@@ -94,7 +94,9 @@ _CONTAINER = (
 )
 
 
-def epub(chapters: Mapping[str, str], *, title: str = "A book", labels: Mapping[str, str] | None = None, **more: str) -> bytes:
+def epub(
+    chapters: Mapping[str, str], *, title: str = "A book", labels: Mapping[str, str] | None = None, **more: str
+) -> bytes:
     """`chapters`: the body of each file, in order; `labels`: what the table of contents calls them; `more`: files by
     the name of their path with `_` for `/`."""
     items = "".join(

@@ -22,7 +22,7 @@ from django.db import connections, transaction
 from django.utils import timezone
 
 from chatserver.config import config
-from chatserver.knowledge import gaps, progress, records, reembedding, work
+from chatserver.knowledge import archives, gaps, progress, records, reembedding, work
 from chatserver.knowledge.index import LanceIndex
 from chatserver.knowledge.models import Chunk, Document
 from chatserver.knowledge.parse import Parsed, ParseError, kind_of, parse
@@ -126,6 +126,8 @@ class Ingester:
         return "failed"
 
     def _advance(self, document: Document, pause: Callable[[], bool]) -> Outcome:
+        if archives.is_archive(document):
+            return self._unpack(document)
         if document.status not in records.VISIBLE or not document.chunks.exists():
             try:
                 self._parse(document)
@@ -144,6 +146,24 @@ class Ingester:
         if self._embedder is not None:
             reembedding.settle(self._embedder)
         return "ready"
+
+    def _unpack(self, document: Document) -> Outcome:
+        """The files of an archive become documents, which wait for their turn like any other."""
+        _set(document, status=Document.Status.PARSING, error="")
+        try:
+            found = archives.unpack(document, lambda done, total: _set(document, done=done, total=total))
+        except ParseError as error:
+            _set(document, status=Document.Status.FAILED, error=str(error))
+            return "failed"
+        except OSError as error:
+            _set(document, status=Document.Status.FAILED, error=f"The file cannot be read ({error.strerror}).")
+            return "failed"
+        self._loop.run(self.index.remove(found.gone))
+        records.delete([*found.gone, *found.replaced])
+        title = document.title or Path(document.origin).name[:500]
+        count = found.members
+        there = _set(document, status=Document.Status.READY, title=title, error=found.note, done=count, total=count)
+        return "ready" if there else "gone"
 
     def _parse(self, document: Document) -> None:
         """File to text and chunks in one transaction."""
@@ -220,7 +240,7 @@ class Ingester:
 
         Pass those to `process`. This is what heals a crash, a lost index folder and a newly configured embedder.
         """
-        expected = Document.objects.filter(status__in=records.VISIBLE).difference(records.superseded())
+        expected = records.visible().difference(records.superseded())
         visible = {str(pk) for pk in expected.values_list("pk", flat=True)}
         indexed = self._loop.run(self.index.documents())
         if orphans := indexed.keys() - visible:

@@ -18,14 +18,15 @@ from chatserver.config import config
 from chatserver.errors import NotFound, TooLarge
 from chatserver.ids import uuid7
 from chatserver.knowledge import progress
+from chatserver.knowledge.kinds import MEDIA_TYPE
 from chatserver.knowledge.models import Chunk, Collection, Document
 from chatserver.rag.types import Passage
 from chatserver.sites.models import Site
 
 __all__ = [
-    "COLLECTION", "PENDING", "VISIBLE", "blocks_of", "delete", "delete_if_empty", "file_of", "ingesting", "passages",
-    "passages_of_all", "register", "replaced_by", "requeue", "some_of", "store", "superseded", "the_collection",
-    "unfinished", "with_members",
+    "COLLECTION", "PENDING", "VISIBLE", "blocks_of", "delete", "delete_if_empty", "drop_file", "file_of", "ingesting",
+    "passages", "passages_of_all", "register", "replaced_by", "requeue", "some_of", "store", "superseded",
+    "the_collection", "unfinished", "visible", "with_members",
 ]  # fmt: skip
 
 COLLECTION = "Documents"
@@ -75,7 +76,7 @@ def blocks_of(file: IO[bytes]) -> Iterator[bytes]:
         yield block
 
 
-def _drop_file(name: str) -> None:
+def drop_file(name: str) -> None:
     """Uploads are ours to delete; a file that was ingested where it lies is not."""
     if name.startswith("uploads/"):
         (config().data / name).unlink(missing_ok=True)
@@ -100,21 +101,24 @@ def register(
     media_type: str = "",
     url: str | None = None,
     owner: str | None = None,
+    parent: str | None = None,
 ) -> tuple[Document, bool]:
-    """The collection's document with this content, and whether there is work to do for it. `owner`: a user's id.
+    """The collection's document with this content, and whether there is work to do for it. `owner`: a user's id;
+    `parent`: the id of the archive it comes in.
 
     The same content again is the same document; a failed one is tried again. What was waiting under the same origin
     with other content is dropped, since nobody will ever want it; what is already searched stays until its successor
     is (`replaced_by`). Raises `NotFound` when the collection is gone.
     """
     values = {"file": file, "size": size, "origin": origin, "title": title, "media_type": media_type, "url": url}
+    values["parent_id"] = parent
     if owner:
         values["owner_id"] = owner
     drop: list[str] = []
     with transaction.atomic():
         # One at a time per collection: two uploads of one origin get an order.
         if Collection.objects.select_for_update().filter(pk=collection.pk).first() is None:
-            _drop_file(file)
+            drop_file(file)
             raise NotFound("The collection is gone.")
         document = Document.objects.filter(collection=collection, content_hash=digest).first()
         if document is None:
@@ -126,6 +130,7 @@ def register(
         else:
             if document.file != file:
                 drop.append(file)
+            Document.objects.filter(pk=document.pk).update(parent=parent)
             if document.origin != origin:
                 # Found under a second name: from now on it stands for that one.
                 Document.objects.filter(pk=document.pk).update(origin=origin, created=timezone.now())
@@ -134,10 +139,13 @@ def register(
                 Document.objects.filter(pk=document.pk).update(status=Document.Status.EMBEDDING)
         if origin:
             stale = Document.objects.filter(collection=collection, origin=origin, status__in=PENDING)
-            drop += stale.exclude(pk=document.pk).values_list("file", flat=True)
-            stale.exclude(pk=document.pk).delete()
+            stale = stale.exclude(pk=document.pk)
+            drop += stale.values_list("file", flat=True)
+            # What came in an archive goes by its successor's contents (`knowledge/archives.py`).
+            Document.objects.filter(parent__in=stale).update(parent=document)
+            stale.delete()
         for name in drop:
-            transaction.on_commit(functools.partial(_drop_file, name))
+            transaction.on_commit(functools.partial(drop_file, name))
     document.refresh_from_db()
     return document, document.status != Document.Status.READY
 
@@ -148,6 +156,11 @@ def replaced_by(document: Document) -> list[str]:
         return []
     older = Document.objects.filter(collection=document.collection_id, origin=document.origin).exclude(pk=document.pk)
     return [str(pk) for pk in older.filter(created__lte=document.created).values_list("pk", flat=True)]
+
+
+def visible() -> QuerySet[Document]:
+    """Documents whose text is in the index, or is to be. Archives have none: what came in them has."""
+    return Document.objects.filter(status__in=VISIBLE).exclude(media_type=MEDIA_TYPE["zip"])
 
 
 def superseded() -> QuerySet[Document]:
@@ -175,7 +188,7 @@ def delete(ids: Iterable[str]) -> None:
     deleted = list(documents)
     documents.delete()
     for document in deleted:
-        _drop_file(document.file)
+        drop_file(document.file)
         progress.announce(document, "deleted")
 
 
@@ -239,7 +252,7 @@ def passages_of_all(batch: int = 100) -> Iterator[list[Passage]]:
     """The rows of the index for all documents that are in it, a few documents at a time."""
     last: UUID | None = None
     while True:
-        documents = Document.objects.filter(status__in=VISIBLE).order_by("pk").defer("text").prefetch_related("chunks")
+        documents = visible().order_by("pk").defer("text").prefetch_related("chunks")
         page = list((documents.filter(pk__gt=last) if last else documents)[:batch])
         if not page:
             return

@@ -16,15 +16,17 @@ from chatserver.config import config
 from chatserver.errors import ProviderError, Unavailable
 from chatserver.knowledge import records
 from chatserver.knowledge.ingest import Ingester
+from chatserver.knowledge.kinds import EXTENSIONS, MEDIA_TYPE, kind_of, passed_over
 from chatserver.knowledge.models import Collection, Document
-from chatserver.knowledge.parse import EXTENSIONS, MEDIA_TYPE, ParseError, kind_of
+from chatserver.knowledge.parse import ParseError
 from chatserver.sites.models import Site
 
 
 class Command(BaseCommand):
     help = (
-        f"Bring files ({', '.join(EXTENSIONS)}) and whole folders into the search. Run it again after changes: what is "
-        "there already is left alone, and a file with new content takes its old one's place."
+        f"Bring files ({', '.join(end for end, kind in EXTENSIONS.items() if kind != 'code')}, and source code) and "
+        "whole folders into the search. Run it again after changes: what is there already is left alone, and a file "
+        "with new content takes its old one's place."
     )
     requires_system_checks = ()
 
@@ -47,10 +49,10 @@ class Command(BaseCommand):
             )
             for file in files:
                 bar.update(task, description=escape(file.name[-40:]))
-                outcome, reason = _ingest(ingester, target, file)
-                counts[outcome] = counts.get(outcome, 0) + 1
-                if reason:
-                    console.print(f"[red]✗[/] {escape(str(file))}: {escape(reason)}")
+                for name, outcome, reason in _ingest(ingester, target, file):
+                    counts[outcome] = counts.get(outcome, 0) + 1
+                    if reason:
+                        console.print(f"[red]✗[/] {escape(name)}: {escape(reason)}")
                 bar.advance(task)
             bar.update(task, description="Documents")
             _tidy(ingester)
@@ -62,33 +64,53 @@ class Command(BaseCommand):
             raise SystemExit(1)
 
 
-def _ingest(ingester: Ingester, target: Collection, file: Path) -> tuple[str, str]:
-    """(ready, unchanged or failed; the reason). Raises `CommandError` when nothing more can be done."""
+type _Result = tuple[str, str, str]
+"""What it is called; ready, unchanged or failed; and the reason."""
+
+
+def _ingest(ingester: Ingester, target: Collection, file: Path) -> Iterator[_Result]:
+    """One result for a file, or one for each that came in an archive. Raises `CommandError` when nothing more can be
+    done."""
+    path = str(file.resolve())
     try:
         kind = kind_of(file.name)
         if (size := file.stat().st_size) > config().upload_bytes:
-            return "failed", f"it has {size:,} bytes; at most {config().upload_bytes:,} are read (UPLOAD_BYTES)."
+            limit = f"it has {size:,} bytes; at most {config().upload_bytes:,} are read (UPLOAD_BYTES)."
+            yield str(file), "failed", limit
+            return
         with file.open("rb") as opened:
             digest = hashlib.file_digest(opened, "sha256").digest()
     except ParseError as error:
-        return "failed", str(error)
+        yield str(file), "failed", str(error)
+        return
     except OSError as error:
-        return "failed", f"it cannot be read ({error.strerror})."
-    path = str(file.resolve())
+        yield str(file), "failed", f"it cannot be read ({error.strerror})."
+        return
     document, work = records.register(
         target, file=path, digest=digest, size=size, origin=path, media_type=MEDIA_TYPE[kind]
     )
-    if not work:
-        return "unchanged", ""
+    result = _processed(ingester, document) if work else (path, "unchanged", "")
+    members = records.unfinished().filter(parent=document).defer("text") if kind == "zip" else ()
+    if kind != "zip" or result[1] == "failed" or not members:
+        yield result
+    for member in members:
+        yield _processed(ingester, member)
+
+
+def _processed(ingester: Ingester, document: Document) -> _Result:
     try:
         outcome = ingester.process(str(document.pk))
     except (Unavailable, ProviderError) as error:
         raise CommandError(f"{error.message} What is done stays; run the same command again.") from None
-    if outcome == "failed":
-        return "failed", Document.objects.values_list("error", flat=True).get(pk=document.pk)
-    if outcome == "ready":
-        return "ready", ""
-    return "failed", "another process has it just now." if outcome == "busy" else "it was deleted meanwhile."
+    match outcome:
+        case "ready" | "embedding":  # without vectors it is found, too
+            return document.origin, "ready", ""
+        case "failed":
+            return document.origin, "failed", Document.objects.values_list("error", flat=True).get(pk=document.pk)
+        case "busy":
+            return document.origin, "failed", "another process has it just now."
+        case _:
+            return document.origin, "failed", "it was deleted meanwhile."
 
 
 def _tidy(ingester: Ingester) -> None:
@@ -113,10 +135,10 @@ def _files(paths: list[Path]) -> tuple[list[Path], list[str]]:
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    """Hidden files and folders are left out, and so is what no parser reads."""
+    """Hidden files and folders are left out, what programs made, and what no parser reads."""
     for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not hidden and path.is_file() and path.suffix.lower() in EXTENSIONS:
+        meant = not passed_over(path.relative_to(folder).as_posix())
+        if meant and path.is_file() and path.suffix.lower() in EXTENSIONS:
             yield path
 
 

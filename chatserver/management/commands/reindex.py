@@ -11,7 +11,6 @@ from rich.progress import Progress
 from chatserver.errors import ProviderError, Unavailable
 from chatserver.knowledge import records
 from chatserver.knowledge.ingest import Ingester
-from chatserver.knowledge.models import Document
 
 
 class Command(BaseCommand):
@@ -27,7 +26,7 @@ class Command(BaseCommand):
             Ingester.from_settings() as ingester,
             Progress(console=console, disable=not console.is_terminal) as bar,
         ):
-            visible = Document.objects.filter(status__in=records.VISIBLE).count()
+            visible = records.visible().count()
             task = bar.add_task("Words", total=visible)
             try:
                 rest = ingester.rebuild(lambda done: bar.update(task, completed=done))
