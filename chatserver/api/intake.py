@@ -33,6 +33,11 @@ BODY = {
                         "file": {"type": "string", "format": "binary"},
                         "title": {"type": "string", "maxLength": 500},
                         "url": {"type": "string", "description": "where readers find it; sources link there"},
+                        "path": {
+                            "type": "string",
+                            "maxLength": 2000,
+                            "description": "where it lies in its folder, which tells it from files of the same name",
+                        },
                         "collection": {"type": "string", "format": "uuid"},
                     },
                     "required": ["file"],
@@ -61,6 +66,7 @@ class Given(Struct, forbid_unknown_fields=False, kw_only=True):
     text: str = ""
     title: Annotated[str, Meta(max_length=500)] = ""
     url: Annotated[str, Meta(max_length=2000)] = ""
+    path: Annotated[str, Meta(max_length=2000)] = ""
     collection: str = ""
 
     @property
@@ -81,7 +87,7 @@ def read(request: HttpRequest) -> tuple[Given, UploadedFile[Any] | None]:
         file = request.FILES.get("file")
         if not isinstance(file, UploadedFile):
             raise Invalid("file", "the form holds no file.")
-        fields = {name: request.POST.get(name, "") for name in ("title", "url", "collection")}
+        fields = {name: request.POST.get(name, "") for name in ("title", "url", "path", "collection")}
         return _given(msgspec.json.encode(fields)), file
     given = _given(request.body)
     if given.is_page:
@@ -108,7 +114,7 @@ def keep(managed: Managed, given: Given, file: UploadedFile[Any] | None, *, owne
         file=stored,
         digest=digest,
         size=size,
-        origin=(given.url or name or given.title)[:2000],
+        origin=(given.url or given.path or name or given.title)[:2000],
         title=title,
         media_type=MEDIA_TYPE[kind],
         url=url,
@@ -141,7 +147,7 @@ def _given(body: bytes) -> Given:
         raise Invalid("body", str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Invalid("body", "this is neither a form nor JSON.") from None
-    if any("\0" in value for value in (given.text, given.title, given.url)):
+    if any("\0" in value for value in (given.text, given.title, given.url, given.path)):
         raise Invalid("body", "this holds a NUL character.")
     if given.url and not given.url.startswith(("https://", "http://")):
         raise Invalid("url", "this is no http(s) address.")

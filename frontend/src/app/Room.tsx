@@ -11,6 +11,7 @@ import { drafts } from "./drafts.ts";
 import { MembersPanel } from "./MembersPanel.tsx";
 import { RoomHeader } from "./RoomHeader.tsx";
 import { type RoomActions, RoomContext } from "./room-context.ts";
+import { linkedMessage } from "./route.ts";
 import { SourcePanel } from "./SourcePanel.tsx";
 import { Timeline, type TimelineHandle } from "./Timeline.tsx";
 import { TypingLine } from "./TypingLine.tsx";
@@ -79,6 +80,14 @@ function Present({ id }: { id: RoomId }) {
     const hasKeys = matchMedia("(pointer: fine)").matches;
     (hasKeys ? composer.current : document.getElementById("messages"))?.focus({ preventScroll: true });
   }, []);
+
+  const loaded = useClientState(client, (state) => (state.rooms[id]?.rev ?? null) !== null);
+  useEffect(() => {
+    const linked = linkedMessage(location.hash);
+    if (!loaded || !linked) return;
+    history.replaceState(history.state, "", location.pathname); // once: it is not where one stays
+    timeline.current?.jump(linked);
+  }, [loaded]);
 
   useEffect(() => {
     if (!panel) return;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseRoute, pathOf } from "./route.ts";
+import { linkedMessage, parseRoute, pathOf } from "./route.ts";
 
 const ROOM = "01932b5e-0000-7000-8000-000000000001";
 
@@ -11,5 +11,9 @@ describe("routes", () => {
   it("that are unknown lead to the list", () => {
     expect(parseRoute("/app/r/../x", "/app/")).toEqual({ room: null });
     expect(parseRoute("/elsewhere", "/app/")).toEqual({ room: null });
+  });
+
+  it("name a message behind their #", () => {
+    expect([linkedMessage(`#${ROOM}`), linkedMessage("#messages"), linkedMessage("")]).toEqual([ROOM, null, null]);
   });
 });

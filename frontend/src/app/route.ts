@@ -1,6 +1,6 @@
-/** Where in the app one is: `BASE` (the list) or `BASE` + `r/ROOM`. */
+/** Where in the app one is: `BASE` (the list) or `BASE` + `r/ROOM`, with `#MESSAGE` to begin at one. */
 import { useEffect, useState } from "preact/hooks";
-import type { RoomId } from "../sdk/index.ts";
+import type { MessageId, RoomId } from "../sdk/index.ts";
 
 export interface Route {
   readonly room: RoomId | null;
@@ -9,6 +9,7 @@ export interface Route {
 /** `replace`: without a step to go back to. */
 export type Navigate = (route: Route, how?: { replace?: boolean }) => void;
 
+const MESSAGE = /^#([0-9a-f-]{36})$/;
 const ROOM = /^r\/([0-9a-f-]{36})\/?$/;
 
 /** `base` is the path of the app, with a slash at its end. */
@@ -18,6 +19,11 @@ export function parseRoute(path: string, base: string): Route {
 
 export function pathOf(route: Route, base: string): string {
   return route.room === null ? base : `${base}r/${route.room}`;
+}
+
+/** The message that an address names behind its `#`: a link to it from elsewhere. */
+export function linkedMessage(hash: string): MessageId | null {
+  return MESSAGE.exec(hash)?.[1] ?? null;
 }
 
 export function useRoute(base: string): [Route, Navigate] {

@@ -123,6 +123,8 @@ export const en = {
   byMeaning: "Meaning",
   cosine: "cosine",
   together: "Together",
+  showAllText: "Show all of it",
+  showLess: "Show less",
   notFoundSo: "Not found this way",
   belowThreshold: "Not relevant enough",
 

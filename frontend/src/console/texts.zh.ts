@@ -112,6 +112,8 @@ export const zh: Record<keyof typeof en, string> = {
   byMeaning: "语义",
   cosine: "余弦",
   together: "综合",
+  showAllText: "展开全文",
+  showLess: "收起",
   notFoundSo: "此方式未找到",
   belowThreshold: "相关性不足",
 

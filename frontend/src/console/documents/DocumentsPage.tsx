@@ -14,7 +14,7 @@ import { DeleteDocument } from "./DeleteDocument.tsx";
 import { DocumentList } from "./DocumentList.tsx";
 import { DropZone } from "./DropZone.tsx";
 import { Filters } from "./Filters.tsx";
-import { isWanted } from "./files.ts";
+import { isWanted, type LocalFile, localFile } from "./files.ts";
 import { SearchStatus } from "./SearchStatus.tsx";
 import { Uploads } from "./Uploads.tsx";
 import { QUEUE_MAX } from "./uploads.ts";
@@ -31,6 +31,7 @@ export function DocumentsPage({ collection, source }: { collection: string; sour
   const documents = useDocuments({ ...filter, query: useSettled(narrowed.query) });
   const [opened, setOpened] = useState<Opened | null>(null);
   const [said, setSaid] = useState("");
+  const [warning, setWarning] = useState("");
   const target = useTarget(collection);
   const list = useRef<HTMLElement>(null);
   const [deletions, setDeletions] = useState(0);
@@ -43,9 +44,8 @@ export function DocumentsPage({ collection, source }: { collection: string; sour
     documents.refresh();
     reloadCollections();
   });
-  function add(files: readonly File[]) {
-    const taken = queue.add(files.filter(isWanted), target);
-    if (taken < files.filter(isWanted).length) setSaid(t("queueFull", { count: QUEUE_MAX }));
+  function add(files: readonly LocalFile[]) {
+    setWarning(queue.add(files, target) < files.length ? t("queueFull", { count: QUEUE_MAX }) : "");
   }
   const files = useFileChoice(add);
   const narrow = collection !== "" || source !== "" || narrowed.status !== "" || narrowed.query.trim() !== "";
@@ -69,11 +69,16 @@ export function DocumentsPage({ collection, source }: { collection: string; sour
     </>
   );
   return (
-    <DropZone onFiles={add} onUnread={() => setSaid(t("unreadable"))}>
+    <DropZone onFiles={add} onUnread={() => setWarning(t("unreadable"))}>
       <Heading title={t("documents")} lead={<SearchStatus documents={documents} />}>
         {buttons}
       </Heading>
       {files.field}
+      {warning && (
+        <p class="warning" role="alert">
+          {warning}
+        </p>
+      )}
       <Uploads queue={queue} uploads={uploads} />
       <Filters filter={filter} onNarrow={setNarrowed} />
       <p class="cs-hidden" role="status">
@@ -154,11 +159,11 @@ function useSettled(value: string): string {
 }
 
 /** The browser's own dialog for files, or for a folder. */
-function useFileChoice(onFiles: (files: readonly File[]) => void) {
+function useFileChoice(onFiles: (files: readonly LocalFile[]) => void) {
   const { t } = useConsole();
   const field = useRef<HTMLInputElement>(null);
   const chosen = ({ currentTarget: input }: { currentTarget: HTMLInputElement }) => {
-    onFiles([...(input.files ?? [])]);
+    onFiles([...(input.files ?? [])].map((file) => localFile(file)).filter(isWanted));
     input.value = ""; // the same file may be chosen once more
   };
   const choose = (folder: boolean) => () => {

@@ -3,12 +3,12 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { useLatest } from "../../ui/hooks.ts";
 import { Upload } from "../../ui/icons.tsx";
 import { useConsole } from "../context.ts";
-import { filesOf, holdsFiles } from "./files.ts";
+import { filesOf, holdsFiles, type LocalFile } from "./files.ts";
 import { QUEUE_MAX } from "./uploads.ts";
 
 /** Files may be dropped anywhere on the page; what is below says so while they are held over it. */
 export function DropZone(props: {
-  onFiles(files: readonly File[]): void;
+  onFiles(files: readonly LocalFile[]): void;
   /** What was dropped cannot be read. */
   onUnread(): void;
   children: ComponentChildren;
@@ -33,7 +33,8 @@ export function DropZone(props: {
       depth.current = 0;
       setOver(false);
       if (document.querySelector("dialog[open]")) return;
-      await filesOf(transfer, QUEUE_MAX).then(take, unread);
+      // One more than there is place for, so that what is left out is noticed.
+      await filesOf(transfer, QUEUE_MAX + 1).then(take, unread);
     };
     const listeners = [
       ["dragenter", move(1)],

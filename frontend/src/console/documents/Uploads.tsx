@@ -5,13 +5,14 @@ import { Alert, Check, Close, Retry } from "../../ui/icons.tsx";
 import { useConsole } from "../context.ts";
 import { fileSize, percent, share } from "../format.ts";
 import { Meter } from "../parts/Meter.tsx";
+import type { LocalFile } from "./files.ts";
 import { tally, type Upload, type UploadQueue } from "./uploads.ts";
 
 /** So many rows are shown; of a folder of hundreds the rest is a number. */
 const SHOWN_MAX = 8;
 
 /** What is on its way, and what did not arrive. What has arrived is in the list, unless it was there already. */
-export function Uploads({ queue, uploads }: { queue: UploadQueue<File>; uploads: readonly Upload<File>[] }) {
+export function Uploads({ queue, uploads }: { queue: UploadQueue<LocalFile>; uploads: readonly Upload<LocalFile>[] }) {
   const { t } = useConsole();
   if (uploads.length === 0) return null;
   const { total, received, failed, left, share: sent } = tally(uploads);
@@ -47,12 +48,12 @@ export function Uploads({ queue, uploads }: { queue: UploadQueue<File>; uploads:
   );
 }
 
-function UploadRow({ queue, upload }: { queue: UploadQueue<File>; upload: Upload<File> }) {
+function UploadRow({ queue, upload }: { queue: UploadQueue<LocalFile>; upload: Upload<LocalFile> }) {
   const { t } = useConsole();
   const { key, file, status } = upload;
   return (
     <li class="upload" data-status={status}>
-      <span class="upload-name">{file.name}</span>
+      <span class="upload-name">{file.path || file.name}</span>
       <span class="upload-state">
         <UploadState upload={upload} />
       </span>
@@ -68,7 +69,7 @@ function UploadRow({ queue, upload }: { queue: UploadQueue<File>; upload: Upload
   );
 }
 
-function UploadState({ upload: { file, status, sent, error } }: { upload: Upload<File> }) {
+function UploadState({ upload: { file, status, sent, error } }: { upload: Upload<LocalFile> }) {
   const { t: shell } = useShell();
   const { t } = useConsole();
   switch (status) {

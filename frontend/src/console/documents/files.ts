@@ -1,30 +1,43 @@
 /** The files that somebody drops on a page or chooses, folders with all that is in them. */
 
-/** What the browser makes itself when it has nothing better to say, and nobody means to upload. */
-const LITTER = /^(\.DS_Store|Thumbs\.db|desktop\.ini|~\$.*|\..*)$/i;
+export interface LocalFile {
+  readonly name: string;
+  readonly size: number;
+  /** Where it lies in a folder that was given whole; empty for a file that was given alone. */
+  readonly path: string;
+  readonly data: File;
+}
 
-/** Of a transfer: at most `limit` files, in the order of their folders. */
-export async function filesOf(transfer: DataTransfer, limit: number): Promise<File[]> {
-  // Entries have to be taken at once: the transfer is emptied when the event has passed.
-  const items = [...transfer.items].filter(({ kind }) => kind === "file");
-  const entries = items.map((item) => item.webkitGetAsEntry?.() ?? item.getAsFile());
-  const found: File[] = [];
-  for (const entry of entries) {
-    if (found.length >= limit) break;
-    if (entry instanceof File) found.push(entry);
-    else if (entry) await collect(entry, found, limit);
-  }
-  return found.slice(0, limit).filter(isWanted);
+/** What systems and editors leave in folders, and nobody means to upload. */
+const LITTER = /^(Thumbs\.db|desktop\.ini|~\$.*|\..*)$/i;
+
+export function localFile(data: File, path = data.webkitRelativePath): LocalFile {
+  return { name: data.name, size: data.size, path, data };
 }
 
 export function isWanted({ name }: { name: string }): boolean {
   return !LITTER.test(name);
 }
 
-async function collect(entry: FileSystemEntry, found: File[], limit: number): Promise<void> {
-  if (found.length >= limit) return;
+/** Of a transfer: at most `limit` files, in the order of their folders. Rejects when the browser may not read one. */
+export async function filesOf(transfer: DataTransfer, limit: number): Promise<LocalFile[]> {
+  // Entries have to be taken at once: the transfer is emptied when the event has passed.
+  const items = [...transfer.items].filter(({ kind }) => kind === "file");
+  const given = items.map((item) => item.webkitGetAsEntry() ?? item.getAsFile());
+  const found: LocalFile[] = [];
+  for (const each of given) {
+    if (each instanceof File) found.push(localFile(each));
+    else if (each) await collect(each, found, limit);
+  }
+  return found.filter(isWanted).slice(0, limit);
+}
+
+async function collect(entry: FileSystemEntry, found: LocalFile[], limit: number): Promise<void> {
+  if (found.length >= limit || !isWanted(entry)) return;
   if (entry.isFile) {
-    found.push(await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject)));
+    const data = await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject));
+    const path = entry.fullPath.replace(/^\//, "");
+    found.push(localFile(data, path === data.name ? "" : path));
     return;
   }
   const reader = (entry as FileSystemDirectoryEntry).createReader();

@@ -2,19 +2,20 @@ import { useEffect, useState } from "preact/hooks";
 import { useShell } from "../../shell/context.ts";
 import { useLatest } from "../../ui/hooks.ts";
 import type { Registered } from "../types.ts";
+import type { LocalFile } from "./files.ts";
 import { type Upload, UploadQueue } from "./uploads.ts";
 
 /** The queue of this page. `received` hears of each file that has arrived. */
-export function useUploads(received: (upload: Upload<File>) => void) {
+export function useUploads(received: (upload: Upload<LocalFile>) => void) {
   const { session } = useShell();
   const [queue] = useState(
     () =>
-      new UploadQueue<File>((upload, sent, signal) => {
+      new UploadQueue<LocalFile>(({ file, collection }, sent, signal) => {
         const form = new FormData();
         // Fields before the file: a server that reads as it comes knows them by then.
-        if (upload.collection) form.set("collection", upload.collection);
-        if (upload.file.webkitRelativePath) form.set("path", upload.file.webkitRelativePath);
-        form.set("file", upload.file, upload.file.name);
+        if (collection) form.set("collection", collection);
+        if (file.path) form.set("path", file.path);
+        form.set("file", file.data, file.name);
         return session.upload<Registered>("documents", form, sent, signal);
       }),
   );

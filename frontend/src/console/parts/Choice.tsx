@@ -1,4 +1,5 @@
 import { useId } from "preact/hooks";
+import { Expand } from "../../ui/icons.tsx";
 
 export interface Option {
   readonly value: string;
@@ -19,18 +20,21 @@ export function Choice(props: {
       <label class={props.quiet ? "cs-hidden" : "field-label"} for={id}>
         {props.label}
       </label>
-      <select
-        id={id}
-        class="cs-input choice-list"
-        value={props.value}
-        onChange={(event) => props.onValue(event.currentTarget.value)}
-      >
-        {props.options.map(({ value, label }) => (
-          <option key={value} value={value}>
-            {label}
-          </option>
-        ))}
-      </select>
+      <span class="choice-list">
+        <select
+          id={id}
+          class="cs-input"
+          value={props.value}
+          onChange={(event) => props.onValue(event.currentTarget.value)}
+        >
+          {props.options.map(({ value, label }) => (
+            <option key={value} value={value}>
+              {label}
+            </option>
+          ))}
+        </select>
+        <Expand />
+      </span>
     </div>
   );
 }

@@ -11,7 +11,13 @@ export function Score(props: { label: string; unit?: string; value: number | nul
         {label} {unit && <small>{unit}</small>}
       </dt>
       <dd>
-        <meter class="score-bar" min={0} max={1} value={Math.max(0, props.share)} aria-hidden="true" />
+        <progress
+          class="meter"
+          data-soft={!strong || undefined}
+          value={Math.max(0, props.share)}
+          max={1}
+          aria-hidden="true"
+        />
         {value === null ? <span title={t("notFoundSo")}>–</span> : score(value, t.locale)}
       </dd>
     </div>
