@@ -1,65 +1,27 @@
-"""Documents of every kind become blocks with their headings and pages, and bad files become reasons."""
+"""Documents become blocks with their headings, bad files become reasons: texts, pages, and the process that reads."""
 
 from __future__ import annotations
 
-import io
-import zipfile
-from collections.abc import Callable
+import os
+import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from docx import Document as Word
-from reportlab.lib.pagesizes import A4
-from reportlab.lib.pdfencrypt import StandardEncryption
-from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.cidfonts import UnicodeCIDFont
-from reportlab.pdfgen.canvas import Canvas
+from msgspec.structs import replace
 
+from chatserver.config import BASE_DIR, config
 from chatserver.knowledge import parse as parsing
+from chatserver.knowledge import reader
 from chatserver.knowledge.blocks import clean, markdown_blocks
 from chatserver.knowledge.decode import decode
-from chatserver.knowledge.parse import Parsed, ParseError, kind_of, parse
-
-type Write = Callable[[str, bytes | str], Path]
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Write:
-    def file(name: str, content: bytes | str) -> Path:
-        path = tmp_path / name
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return path
-
-    return file
-
-
-def read(path: Path) -> Parsed:
-    return parse(path, kind_of(path.name))
-
-
-def refused(path: Path) -> str:
-    with pytest.raises(ParseError) as caught:
-        read(path)
-    return str(caught.value)
-
-
-def pdf(pages: list[list[str]], *, outline: dict[int, str] | None = None, title: str = "", **options: object) -> bytes:
-    """Real pages of 12-point lines; `outline` names the first line of a page (from 0)."""
-    buffer = io.BytesIO()
-    canvas = Canvas(buffer, pagesize=A4, **options)
-    canvas.setTitle(title)
-    pdfmetrics.registerFont(UnicodeCIDFont("STSong-Light"))
-    for number, lines in enumerate(pages):
-        if outline and number in outline:
-            canvas.bookmarkPage(f"p{number}")
-            canvas.addOutlineEntry(outline[number], f"p{number}")
-        for n, line in enumerate(lines):
-            canvas.setFont("Helvetica" if line.isascii() else "STSong-Light", 12)
-            canvas.drawString(72, 770 - 16 * n, line)
-        canvas.showPage()
-    canvas.save()
-    return buffer.getvalue()
-
+from chatserver.knowledge.formats import types
+from chatserver.knowledge.kinds import EXTENSIONS, MEDIA_TYPE, kind_of, passed_over
+from chatserver.knowledge.parse import ParseError
+from tests.documents import docx, epub, pdf, pptx, xlsx, zipped
+from tests.unit.conftest import Write, read, refused
 
 # --- Markdown and text -----------------------------------------------------------------------------------------------
 
@@ -130,7 +92,7 @@ def test_an_html_page_says_its_encoding() -> None:
     assert decode(page.encode("gbk"), html=True) == page
 
 
-@pytest.mark.parametrize("data", [bytes(range(256)) * 4, b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" * 20, b"\0" * 100])
+@pytest.mark.parametrize("data", [bytes(range(256)) * 4, b"\x93NUMPY\0\0\0\rIHDR" * 20, b"\0" * 100])
 def test_binary_data_is_no_text(write: Write, data: bytes) -> None:
     assert "encoding" in refused(write("a.txt", data))
 
@@ -139,7 +101,7 @@ def test_what_cannot_be_stored_is_left_out() -> None:
     assert clean("a\x00b\ud800c\r\nd\re\ufefff\tg") == "abc\nd\nef\tg"
 
 
-@pytest.mark.parametrize("name", ["a.md", "a.txt", "a.html", "a.pdf", "a.docx"])
+@pytest.mark.parametrize("name", ["a.md", "a.txt", "a.html", "a.pdf", "a.docx", "a.xlsx", "a.csv", "a.py", "a.epub"])
 def test_an_empty_file_is_refused(write: Write, name: str) -> None:
     assert refused(write(name, b"")) == "The file is empty."
 
@@ -150,7 +112,7 @@ def test_a_file_without_words_is_refused(write: Write, name: str) -> None:
 
 
 def test_a_text_over_the_limit_is_refused(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parsing, "CHARS", 100)
+    monkeypatch.setattr(types, "CHARS", 100)
     assert "more than 100 characters" in refused(write("a.txt", "word " * 30))
 
 
@@ -198,130 +160,62 @@ def test_a_page_in_gbk_is_read(write: Write) -> None:
     assert (parsed.title, parsed.blocks[0].text) == ("商店", "早上九点开门。")
 
 
-# --- PDF -------------------------------------------------------------------------------------------------------------
+# --- what a file holds -----------------------------------------------------------------------------------------------
 
-
-def test_a_pdf_gives_paragraphs_with_pages(write: Write) -> None:
-    parsed = read(
-        write(
-            "a.pdf",
-            pdf(
-                [
-                    ["Refunds are paid within", "fourteen days.", "", "- Keep it."],
-                    ["Call us."],
-                    ["退款将在十四天", "内支付。"],
-                ]
-            ),
-        )
-    )
-    assert [(block.page, block.text) for block in parsed.blocks] == [
-        (1, "Refunds are paid within fourteen days."),
-        (1, "- Keep it."),
-        (2, "Call us."),
-        (3, "退款将在十四天内支付。"),
-    ]
-
-
-def test_the_outline_of_a_pdf_gives_its_headings(write: Write) -> None:
-    pages = [
-        ["Opening hours", "We open at nine every day."],
-        ["And we close at six."],
-        ["Prices", "Tea is two francs."],
-    ]
-    parsed = read(write("a.pdf", pdf(pages, outline={0: "Opening hours", 2: "Prices"})))
-    assert [(block.kind, block.heading, block.page) for block in parsed.blocks] == [
-        ("heading", ("Opening hours",), 1),
-        ("text", ("Opening hours",), 1),
-        ("text", ("Opening hours",), 2),
-        ("heading", ("Prices",), 3),
-        ("text", ("Prices",), 3),
-    ]
+PAGE = "<!DOCTYPE html><html><body><p>Please sign in.</p></body></html>"
 
 
 @pytest.mark.parametrize(
-    ("given", "title"),
+    ("name", "content", "reason"),
     [
-        ("House rules", "House rules"),
-        ("(anonymous)", ""),
-        ("untitled", ""),
-        ("Microsoft Word - rules.doc", ""),
-        ("Document1", ""),
-        ("未命名", ""),
-        ("Untitled dreams", "Untitled dreams"),
+        ("a.pdf", PAGE, "is named .pdf but holds HTML: rename it to .html"),
+        ("a.docx", PAGE, "is named .docx but holds HTML"),
+        ("a.xlsx", "\n<!-- x --><html>", "is named .xlsx but holds HTML"),
+        ("a.docx", pdf([["words"]]), "is named .docx but holds a PDF: rename it to .pdf"),
+        ("a.md", pdf([["words"]]), "is named .md but holds a PDF"),
+        ("a.md", zipped({"a.md": "words"}), "is named .md but holds a ZIP archive: rename it to .zip"),
+        ("a.txt", docx("words"), "is named .txt but holds a Word document: rename it to .docx"),
+        ("a.docx", xlsx(A=[["words"]]), "is named .docx but holds an Excel workbook"),
+        ("a.pdf", pptx(("words", [])), "is named .pdf but holds a PowerPoint presentation"),
+        ("a.docx", epub({"a.xhtml": "words"}), "is named .docx but holds an EPUB book"),
+        ("a.epub", zipped({"a.md": "words"}), "is named .epub but holds a ZIP archive"),
+        ("a.md", b"\x89PNG\r\n\x1a\n" + b"\0" * 100, "is named .md but holds a picture (PNG), which cannot be read"),
+        ("a.csv", b"\x1f\x8b\x08" + b"\0" * 100, "is named .csv but holds a gzip archive"),
     ],
 )
-def test_a_title_that_nobody_gave_a_pdf_is_none(write: Write, given: str, title: str) -> None:
-    assert read(write("a.pdf", pdf([["Be kind to each other."]], title=given))).title == title
+def test_a_file_that_is_not_what_its_name_says_is_refused(
+    write: Write, name: str, content: bytes | str, reason: str
+) -> None:
+    assert reason in refused(write(name, content))
 
 
-def test_recurring_headers_and_footers_are_left_out(write: Write) -> None:
-    names = ["Bern", "Rome", "Oslo", "Kyiv", "Lima", "Riga"]
-    pages = [
-        ["ACME manual", f"The office is in {name}.", f"It serves {name}.", f"Page {n} of 6"]
-        for n, name in enumerate(names)
-    ]
-    text = "\n".join(block.text for block in read(write("a.pdf", pdf(pages))).blocks)
-    assert "ACME" not in text
-    assert "Page" not in text
-    assert all(f"It serves {name}." in text for name in names)
+def test_a_file_without_a_telling_name_is_checked_by_its_type(write: Write) -> None:
+    with pytest.raises(ParseError, match="was given as application/pdf but holds HTML"):
+        parsing.parse(write("download", PAGE), "pdf", "download")
 
 
-def test_an_encrypted_pdf_is_refused(write: Write) -> None:
-    data = pdf([["secret words in here"]], encrypt=StandardEncryption("user", "owner"))
-    assert "encrypted" in refused(write("a.pdf", data))
+@pytest.mark.parametrize("name", ["a.md", "a.txt", "a.html", "a.php"])
+def test_a_text_may_hold_html(write: Write, name: str) -> None:
+    assert any("sign in" in block.text for block in read(write(name, PAGE)).blocks)
 
 
-def test_a_scan_is_refused(write: Write) -> None:
-    assert "OCR" in refused(write("a.pdf", pdf([[], []])))
+def test_every_kind_has_a_name_that_it_is_found_by() -> None:
+    for kind in set(EXTENSIONS.values()):
+        assert kind_of("", MEDIA_TYPE[kind]) == kind
+
+
+def test_a_page_with_the_ending_of_a_program_is_a_page() -> None:
+    assert kind_of("index.php", "text/html") == "html"
+    assert kind_of("index.php") == "code"
 
 
 @pytest.mark.parametrize(
-    "damage",
-    [
-        pytest.param(lambda data: data[: len(data) // 3], id="cut"),
-        pytest.param(lambda _: b"%PDF-1.7\n" + b"\xff\x00garbage" * 100, id="garbage"),
-        pytest.param(lambda _: b"no pdf at all", id="other"),
-    ],
-)
-def test_a_corrupt_pdf_is_refused(write: Write, damage: Callable[[bytes], bytes]) -> None:
-    assert "PDF" in refused(write("a.pdf", damage(pdf([["Some words of the document."]]))))
-
-
-# --- DOCX ------------------------------------------------------------------------------------------------------------
-
-
-def test_a_word_document_keeps_headings_lists_and_tables(write: Write, tmp_path: Path) -> None:
-    word = Word()
-    word.add_heading("手册", 1)
-    word.add_heading("退款", 2)
-    word.add_paragraph("退款将在十四天内支付。")
-    word.add_paragraph("Keep the receipt.", style="List Bullet")
-    table = word.add_table(rows=2, cols=2)
-    for n, text in enumerate(["item", "fee", "tea", "2"]):
-        table.cell(n // 2, n % 2).text = text
-    word.save(str(tmp_path / "a.docx"))
-    parsed = read(tmp_path / "a.docx")
-    assert parsed.title == "手册"
-    assert ("text", ("手册", "退款"), "退款将在十四天内支付。") in [(b.kind, b.heading, b.text) for b in parsed.blocks]
-    assert "- Keep the receipt." in [block.text for block in parsed.blocks]
-    assert any(block.kind == "table" and "tea | 2" in block.text for block in parsed.blocks)
-
-
-def test_a_damaged_or_old_word_document_is_refused(write: Write) -> None:
-    assert "ZIP" in refused(write("a.docx", b"PK\x03\x04 broken"))
-    assert "old .doc" in refused(write("b.docx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600))
-    empty = io.BytesIO()
-    with zipfile.ZipFile(empty, "w") as archive:
-        archive.writestr("readme.txt", "nothing of Word")
-    assert "damaged" in refused(write("c.docx", empty.getvalue()))
-
-
-def test_a_word_document_that_unpacks_too_far_is_refused(write: Write) -> None:
-    bomb = io.BytesIO()
-    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
-        for n in range(parsing.MEMBERS + 1):
-            archive.writestr(f"{n}", "")
-    assert "unpacks" in refused(write("a.docx", bomb.getvalue()))
+    ("path", "meant"),
+    [("a.md", True), ("src/a.py", True), ("admin.js", True), (".git/config", False), ("__MACOSX/._a.md", False),
+     ("a/node_modules/b.js", False), ("jquery.min.js", False), ("package-lock.json", False)],
+)  # fmt: skip
+def test_what_nobody_means_is_passed_over(path: str, meant: bool) -> None:
+    assert passed_over(path) is not meant
 
 
 # --- the process -----------------------------------------------------------------------------------------------------
@@ -337,5 +231,61 @@ def test_a_reader_that_hangs_is_ended(write: Write, monkeypatch: pytest.MonkeyPa
     hanging.write_text("#!/bin/sh\nexec sleep 60\n")
     hanging.chmod(0o755)
     monkeypatch.setattr(parsing.sys, "executable", str(hanging))
-    monkeypatch.setattr(parsing, "SECONDS", 0.1)
-    assert "seconds" in refused(write("a.pdf", pdf([["words"]])))
+    impatient = replace(config(), parse_seconds=1)
+    monkeypatch.setattr(parsing, "config", lambda: impatient)
+    assert "more than 1 seconds" in refused(write("a.pdf", pdf([["words"]])))
+
+
+def test_a_reader_that_needs_too_much_memory_is_ended(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = replace(config(), parse_memory_bytes=256 * 1024**2)
+    monkeypatch.setattr(parsing, "config", lambda: small)
+    assert "PARSE_MEMORY_BYTES" in refused(write("a.html", "<p>word" * 1_000_000))
+
+
+def test_a_reader_is_told_no_secrets(write: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    nosy = tmp_path / "python"
+    nosy.write_text(f"#!/bin/sh\nenv > {tmp_path}/environ\n")
+    nosy.chmod(0o755)
+    monkeypatch.setattr(parsing.sys, "executable", str(nosy))
+    monkeypatch.setenv("LLM_API_KEY", "sesame")
+    refused(write("a.pdf", pdf([["words"]])))
+    told = (tmp_path / "environ").read_text()
+    assert "PATH=" in told
+    assert not any(secret in told for secret in ("sesame", "SECRET_KEY", "DATABASE_URL", "REDIS_URL"))
+
+
+def test_a_reader_is_confined_and_ends_with_its_parent(tmp_path: Path) -> None:
+    hole = tmp_path / "a.pdf"
+    os.mkfifo(hole)  # which nobody writes to: the reader waits for ever
+    parent = subprocess.Popen(
+        [sys.executable, "-c", _PARENT, str(hole)], cwd=BASE_DIR, stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout is not None
+    child = Path("/proc") / parent.stdout.readline().strip()
+    try:
+        while re.search(
+            r"Max file size +unlimited", limits := (child / "limits").read_text()
+        ):  # the last one to be set
+            assert parent.poll() is None
+        said = {line[:26].strip(): line[26:].split()[0] for line in limits.splitlines()[1:]}
+        assert said["Max address space"] == str(512 * 1024**2)
+        assert said["Max cpu time"] == "60"
+        assert said["Max file size"] == str(reader.ANSWER_BYTES)
+        nice = int((child / "stat").read_text().rpartition(")")[2].split()[16])
+        assert nice == reader.NICE
+    finally:
+        parent.send_signal(signal.SIGKILL)
+        parent.communicate()
+    while child.exists() and " Z " not in (child / "stat").read_text():
+        os.sched_yield()
+
+
+_PARENT = """
+import os, subprocess, sys, msgspec
+from chatserver.knowledge.reader import Request
+reader = subprocess.Popen([sys.executable, "-m", "chatserver.knowledge.reader"], stdin=subprocess.PIPE)
+reader.stdin.write(msgspec.msgpack.encode(Request(sys.argv[1], "pdf", "a.pdf", 60, 512 * 1024**2, os.getpid())))
+reader.stdin.close()
+print(reader.pid, flush=True)
+reader.wait()
+"""

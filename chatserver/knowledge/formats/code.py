@@ -159,7 +159,7 @@ def _name(unit: Sequence[str]) -> str:
     """What the unit defines ("class Room", "def post"), by its first line that is no comment or decorator."""
     line = next((line for line in unit if line and not _LEAD_IN.match(line)), "")[:300]
     if found := _NAMED.match(line) or _ARROW.match(line):
-        return " ".join(found["what"].split())
+        return " ".join(found["what"].split()).rstrip(":")
     if line.endswith(("{", "(", ",")) and (found := _METHOD.match(line)) and found["what"] not in _NO_METHOD:
         return found["what"]
     return ""

@@ -22,6 +22,8 @@ SEGMENT_GAP = 1.2
 """In heights of a letter: a wider gap separates cells. Justified lines stretch
 their spaces to less, and typewriter letters have theirs."""
 COLUMN_GAP = 0.4
+TIGHT = 0.8
+"""Lines of one cell stand closer than this part of what rows do."""
 LINES = 3
 FILLED = 0.5
 """The part of the cells that hold something."""
@@ -134,13 +136,14 @@ def _columns(lines: Iterable[_Line], height: float) -> list[_Column]:
 
 
 def _table(run: list[_Line], height: float) -> Table | None:
-    while run and len(run[-1]) == 1:  # a paragraph that begins below a column
-        run = run[:-1]
     columns = _columns(run, height)
     cells = [[_cell(line, column) for column in columns] for line in run]
+    usual = _usual_gap(run, cells)
+    while len(run) > 1 and len(run[-1]) == 1 and _gap(*run[-2:]) >= TIGHT * usual:  # what begins below a column
+        run, cells = run[:-1], cells[:-1]
     if len(columns) < 2 or sum(sum(map(bool, row)) > 1 for row in cells) < LINES:
         return None
-    rows = list(_rows(run, cells))
+    rows = list(_rows(run, cells, usual))
     filled = sum(bool(cell) for row in rows for cell in row)
     if len(rows) < LINES or filled < FILLED * len(rows) * len(columns):
         return None
@@ -170,18 +173,26 @@ def _is_prose(run: Sequence[_Line], cells: Sequence[Sequence[str]], n: int, colu
     return median(len(row[n]) for _, row in beside) >= PROSE_CHARS and median(fills) >= PROSE_FILL
 
 
-def _rows(run: Sequence[_Line], cells: Sequence[list[str]]) -> Iterator[list[str]]:
-    """Lines that stand closer than whole rows do, where one of them lacks cells, are one row."""
-    gaps = [above[0].middle - below[0].middle for above, below in itertools.pairwise(run)]
-    whole = [gap for gap, above, below in zip(gaps, cells, cells[1:], strict=False) if all(above) and all(below)]
-    usual = median(whole) if whole else max(gaps, default=0.0)
+def _gap(above: _Line, below: _Line) -> float:
+    return above[0].middle - below[0].middle
+
+
+def _usual_gap(run: Sequence[_Line], cells: Sequence[list[str]]) -> float:
+    """From one row to the next: between lines that lack no cell, or else the widest there is."""
+    gaps = [_gap(above, below) for above, below in itertools.pairwise(run)]
+    whole = [gap for gap, pair in zip(gaps, itertools.pairwise(cells), strict=True) if all(map(all, pair))]
+    return median(whole) if whole else max(gaps, default=0.0)
+
+
+def _rows(run: Sequence[_Line], cells: Sequence[list[str]], usual: float) -> Iterator[list[str]]:
+    """Lines that stand closer than rows do, where one of them lacks cells, are one row."""
     row = cells[0]
-    for gap, above, below in zip(gaps, cells, cells[1:], strict=False):
-        if gap < 0.8 * usual and not (all(above) and all(below)):
-            row = [_joined(a, b) for a, b in zip(row, below, strict=True)]
+    for lines, pair in zip(itertools.pairwise(run), itertools.pairwise(cells), strict=True):
+        if _gap(*lines) < TIGHT * usual and not all(map(all, pair)):
+            row = [_joined(above, below) for above, below in zip(row, pair[1], strict=True)]
         else:
             yield row
-            row = below
+            row = pair[1]
     yield row
 
 
