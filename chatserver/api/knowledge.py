@@ -42,11 +42,8 @@ async def knowledge(request: HttpRequest) -> HttpResponse:
 
 def _count(managed: Managed) -> tuple[dict[str, int], int, int]:
     """Documents by status; vectors made, and passages searched."""
-    by_status: dict[str, int] = dict.fromkeys(Document.Status.values, 0)
-    done = total = 0
-    rows = managed.documents().values("status").annotate(count=Count("pk"), made=Sum("done"), passages=Sum("total"))
-    for row in rows.order_by():
-        by_status[row["status"]] = row["count"]
-        if row["status"] in records.VISIBLE:
-            done, total = done + row["made"], total + row["passages"]
-    return by_status, done, total
+    counts = managed.documents().order_by().values_list("status").annotate(Count("pk"))
+    searched = records.visible().filter(collection__in=managed.collections())
+    passages = searched.aggregate(done=Sum("done"), total=Sum("total"))
+    by_status = dict.fromkeys(Document.Status.values, 0) | dict(counts)
+    return by_status, passages["done"] or 0, passages["total"] or 0

@@ -9,16 +9,20 @@ import logging
 from datetime import timedelta
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from chatserver.config import Config
+from chatserver.knowledge import records
 from chatserver.knowledge.models import Document, EmbeddingModel
 from chatserver.providers.base import Embedder
 
 __all__ = ["GRACE", "adopt", "is_newest", "retired", "settle"]
 
 log = logging.getLogger(__name__)
+
+FEW = 20
+"""One document in so many may be refused by a model that is called complete."""
 
 GRACE = timedelta(minutes=2)
 """Old vectors stay so long after the new ones are complete; every serving process has changed over by then."""
@@ -48,7 +52,7 @@ def _begin(embedder: Embedder) -> EmbeddingModel:
     values = {"dimensions": embedder.dimensions, "complete": None, "created": now}
     model, _ = EmbeddingModel.objects.update_or_create(name=embedder.name, defaults=values)
     EmbeddingModel.objects.filter(pk=model.pk).update(created=now)  # auto_now_add has its own idea on creation
-    waiting = Document.objects.filter(status=Document.Status.READY, total__gt=0)
+    waiting = records.visible().filter(status=Document.Status.READY, total__gt=0)
     marked = waiting.update(status=Document.Status.EMBEDDING, done=0)
     log.info("embedding model %s: %d documents need its vectors", embedder.name, marked)
     return model
@@ -61,14 +65,22 @@ def is_newest(name: str) -> bool:
 
 
 def settle(embedder: Embedder) -> None:
-    """The model is complete once no document that was there before it lacks its vectors; but for such as it refuses."""
-    model = EmbeddingModel.objects.filter(pk=embedder.name)
-    if embedder.dimensions:
-        model.filter(dimensions=0).update(dimensions=embedder.dimensions)
-    lacking = Document.objects.filter(
-        status=Document.Status.EMBEDDING, next_try=None, created__lt=OuterRef("created"), total__gt=0
-    )
-    if model.filter(~Exists(lacking), complete=None).update(complete=timezone.now()):
+    """The model is complete once no document that was there before it lacks its vectors, but for a few it refuses."""
+    model = EmbeddingModel.objects.filter(pk=embedder.name).first()
+    if model is None:
+        return
+    if embedder.dimensions and not model.dimensions:
+        EmbeddingModel.objects.filter(pk=model.pk).update(dimensions=embedder.dimensions)
+    if model.complete:
+        return
+    before = records.visible().filter(created__lt=model.created)
+    lacking = before.filter(status=Document.Status.EMBEDDING, total__gt=0)
+    if lacking.filter(next_try=None).exists():
+        return
+    # A wrong name is refused for every document: such a model must not take another one's place.
+    if lacking.count() * FEW > before.filter(status=Document.Status.READY).count():
+        return
+    if EmbeddingModel.objects.filter(pk=model.pk, complete=None).update(complete=timezone.now()):
         log.info("embedding model %s is complete", embedder.name)
 
 

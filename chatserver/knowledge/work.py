@@ -17,10 +17,12 @@ from datetime import timedelta
 from typing import Literal
 from uuid import UUID
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import InterfaceError, OperationalError
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
+from chatserver.errors import ProviderError, Unavailable
 from chatserver.knowledge.models import Document
 
 __all__ = ["POISON", "Step", "attempt", "due", "postpone", "queued", "waiting"]
@@ -43,8 +45,8 @@ WORKER_DIED = 1
 """When the whole worker went, which may have been stopped: 30 times."""
 TOO_MUCH = 30
 POISON = (
-    "Reading this document made the server's background process crash several times, so it is not tried again. Give it "
-    "in another format, or in parts."
+    "The server's background process crashed each time it read this document, so it is not tried again. Give it in "
+    "another format, or in parts."
 )
 
 
@@ -79,6 +81,11 @@ def _shuffled[T](items: list[T]) -> list[T]:
     return random.sample(items, len(items))
 
 
+AWAY = (OperationalError, InterfaceError)
+EXPECTED = (*AWAY, Unavailable, ProviderError, SoftTimeLimitExceeded)
+"""What ends an attempt without being the document's fault, or is dealt with by whoever made it."""
+
+
 @contextmanager
 def attempt(document: Document) -> Iterator[bool]:
     """Around the work on a document: False when it has cost too many processes already, so that it is to be given up.
@@ -95,9 +102,13 @@ def attempt(document: Document) -> Iterator[bool]:
     mine.update(worker=me, attempts=cost)
     try:
         yield cost < TOO_MUCH
-    except BaseException:
-        with suppress(OperationalError, InterfaceError):  # then the next attempt finds this very process's name
+    except EXPECTED:
+        with suppress(*AWAY):  # then the next attempt finds this very process's name
             mine.update(worker="")
+        raise
+    except Exception:
+        # Our own mistake, which this document brings to light: as bad as a crash, and as bounded.
+        mine.update(worker="", attempts=cost + PROCESS_DIED)
         raise
     mine.update(worker="", attempts=0, next_try=None)
 

@@ -25,6 +25,8 @@ __all__ = ["OnnxEmbedder", "OpenAIEmbedder"]
 
 MODEL = "embedding model"
 BATCH = 32
+IN_FLIGHT = 4
+"""Requests at once for the texts of one call."""
 INPUT_CHARS = 8_000
 SHORT_CHARS = 1_000
 """What is left of each text when an endpoint fails on longer ones: many answer 500 to more than 512 tokens."""
@@ -33,7 +35,8 @@ REQUEST_SECONDS = 60.0
 CONNECT_SECONDS = 5.0
 RETRIED = ("connect", "rate_limited", "overloaded")
 BACKOFF_SECONDS = 0.25
-RETRY_AFTER_MAX = 20.0
+RETRY_AFTER_MAX = 60.0
+"""A longer wait is left to whoever asks; a question gives up sooner by itself."""
 NO_TEXT = "."
 """Stands for a text without any character: several endpoints refuse empty input, and a whole batch with it."""
 
@@ -66,6 +69,7 @@ class OpenAIEmbedder:
         self._key = api_key
         self._retries = retries
         self._client: httpx.AsyncClient | None = None
+        self._quiet_until = 0.0
         tls()
 
     def __repr__(self) -> str:
@@ -80,13 +84,25 @@ class OpenAIEmbedder:
         """One vector of length 1 per text, in order. Texts are cut to `INPUT_CHARS`. Raises `ProviderError`."""
         before = prefix(self.name, query=query)
         inputs = [before + (text.strip()[:INPUT_CHARS] or NO_TEXT) for text in texts]
-        vectors: list[list[float]] = []
-        for batch in batched(inputs, BATCH, strict=False):
-            vectors += await self._batch(list(batch))
-        return vectors
+        if len(inputs) <= BATCH:
+            return await self._batch(inputs) if inputs else []
+        slots = asyncio.Semaphore(IN_FLIGHT)
+
+        async def one(batch: tuple[str, ...]) -> list[list[float]]:
+            async with slots:
+                return await self._batch(list(batch))
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(one(batch)) for batch in batched(inputs, BATCH, strict=False)]
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        return [vector for task in tasks for vector in task.result()]
 
     async def _batch(self, inputs: list[str]) -> list[list[float]]:
+        clock = asyncio.get_running_loop().time
         for attempt in range(self._retries + 1):
+            await asyncio.sleep(self._quiet_until - clock())
             try:
                 return await self._once(inputs)
             except ProviderError as error:
@@ -95,6 +111,8 @@ class OpenAIEmbedder:
                     inputs, wait = [text[:SHORT_CHARS] for text in inputs], 0.0
                 elif error.kind not in RETRIED or wait > RETRY_AFTER_MAX:
                     raise
+                if error.kind == "rate_limited":
+                    self._quiet_until = max(self._quiet_until, clock() + wait)  # for the requests beside it, too
                 if attempt == self._retries:
                     raise
             await asyncio.sleep(wait)
@@ -145,7 +163,8 @@ class OpenAIEmbedder:
         except (TypeError, ValueError, ZeroDivisionError, struct.error, binascii.Error) as error:
             raise failure("malformed", f"not a vector: {error}", model=MODEL) from error
         if self.dimensions not in (0, len(vector)):
-            raise failure("malformed", f"{len(vector)} dimensions after {self.dimensions}", model=MODEL)
+            said = f"{len(vector)} dimensions, and the vectors so far have {self.dimensions}"
+            raise failure("malformed", f"{said}: another model needs another EMBED_MODEL", model=MODEL)
         self.dimensions = len(vector)
         return vector
 

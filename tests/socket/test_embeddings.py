@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import json
 import math
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chatserver.errors import ConfigError, ProviderError
-from chatserver.providers.embeddings import BATCH, INPUT_CHARS, SHORT_CHARS, OnnxEmbedder, OpenAIEmbedder
+from chatserver.providers.embeddings import BATCH, IN_FLIGHT, INPUT_CHARS, SHORT_CHARS, OnnxEmbedder, OpenAIEmbedder
 from tests.small_http import HTTP, Reply, Request, http_server
 
 KEY = "sk-very-secret"
@@ -107,6 +109,44 @@ async def test_texts_go_in_batches() -> None:
     found, http = await embed(plain, *texts)
     assert close(found, [unit(vector(text)) for text in texts])
     assert [len(request.body["input"]) for request in http.requests] == [BATCH, BATCH, 1]
+
+
+async def test_some_batches_are_under_way_at_once() -> None:
+    texts = [f"{n}{'x' * n}" for n in range(BATCH * IN_FLIGHT * 2)]
+    arrived = asyncio.Event()
+    waiting = 0
+
+    async def held(request: Request) -> AsyncIterator[bytes]:
+        nonlocal waiting
+        waiting += 1
+        if waiting == IN_FLIGHT:
+            arrived.set()
+        await arrived.wait()
+        yield json.dumps({"data": rows(request)}).encode()
+
+    found, http = await embed(lambda request: Reply(held(request)), *texts)
+    assert close(found, [unit(vector(text)) for text in texts])
+    assert len(http.requests) == IN_FLIGHT * 2
+
+
+async def test_a_batch_that_fails_ends_the_others() -> None:
+    def third(request: Request) -> Reply:
+        return Reply(b"", 401) if request.body["input"][0].startswith("64") else plain(request)
+
+    assert (await refused(third, *(f"{n} words" for n in range(BATCH * 8)))).kind == "auth"
+
+
+async def test_what_is_told_to_one_batch_holds_for_all() -> None:
+    came: list[float] = []
+
+    def busy_once(request: Request) -> Reply:
+        came.append(asyncio.get_running_loop().time())
+        return Reply(b"", 429, {"Retry-After": "0.3"}) if len(came) == 1 else plain(request)
+
+    await embed(busy_once, *(f"{n} words" for n in range(BATCH * IN_FLIGHT * 2)), retries=1)
+    # Those that were on their way came at once; all later ones after the pause.
+    assert len(came) == IN_FLIGHT * 2 + 1
+    assert all(at - came[0] >= 0.3 for at in came[IN_FLIGHT:])
 
 
 async def test_nothing_to_embed_asks_nothing() -> None:
@@ -299,6 +339,29 @@ def test_a_folder_that_is_not_there(name: str) -> None:
 
 def test_a_folder_without_a_model(tmp_path: Path) -> None:
     assert "holds no ONNX model" in wrong(tmp_path)
+
+
+async def test_a_model_gives_the_mean_of_its_words_in_the_order_of_the_texts(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    from tests.tiny_onnx import make_model
+
+    words = {"red": [1.0, 0.0, 0.0], "green": [0.0, 2.0, 0.0], "blue": [0.0, 0.0, 3.0]}
+    embedder = OnnxEmbedder(str(make_model(tmp_path / "tiny", words | {"probe": [1.0, 1.0, 1.0]})))
+    name, _, digest = embedder.name.partition("@")
+    assert (name, len(digest), embedder.dimensions, embedder.multilingual) == ("tiny", 12, 3, False)
+    # Of very different lengths, in more batches than one, so that they are sorted, padded and put back.
+    texts = [" ".join(["red"] * (n % 7 + 1) + ["green", "blue"][: n % 3]) for n in range(50)]
+    found = await embedder.embed(texts)
+    for text, vector in zip(texts, found, strict=True):
+        told = [words[word] for word in text.split()]
+        mean = [sum(column) / len(told) for column in zip(*told, strict=True)]
+        assert math.dist(vector, unit(mean)) < 1e-6, text
+    assert await embedder.embed([]) == []
+    (long,) = await embedder.embed(["red " * 500])
+    assert math.dist(long, [1.0, 0.0, 0.0]) < 1e-6
+    with pytest.raises(ProviderError):
+        await embedder.embed(["unknown"])  # no direction at all
+    await embedder.aclose()
 
 
 @pytest.mark.parametrize("damage", [b"", b"no model at all", b"\x08\x07\x12\x04none" + b"\xff" * 100])
