@@ -87,6 +87,7 @@ class Config(Struct, frozen=True, kw_only=True):
     ingest_processes: Annotated[int, Meta(ge=1, le=64)] = 1
     ingest_memory_mb: Annotated[int, Meta(ge=256, le=1_000_000)] = 2048
     fetch_allow: tuple[str, ...] = ()
+    fetch_pause_seconds: Annotated[float, Meta(ge=0, le=60)] = 0.5
     # retrieval
     passages: Annotated[int, Meta(ge=1, le=50)] = 6
 

@@ -20,7 +20,8 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """`body`: bytes as they are, anything else as JSON."""
+    """`body`: bytes as they are, an asynchronous iterator of bytes as they come (its end is that of the connection),
+    anything else as JSON."""
 
     body: Any = b""
     status: int = 200
@@ -34,7 +35,7 @@ class HTTP:
 
 
 @asynccontextmanager
-async def http_server(answer: Callable[[Request], Reply]) -> AsyncIterator[HTTP]:
+async def http_server(answer: Callable[[Request], Reply], host: str = "127.0.0.1") -> AsyncIterator[HTTP]:
     """One request per connection; `answer` may raise, which breaks the connection."""
     http = HTTP()
 
@@ -50,16 +51,27 @@ async def http_server(answer: Callable[[Request], Reply]) -> AsyncIterator[HTTP]
             request = Request(method, path, headers, json.loads(sent) if sent else None)
             http.requests.append(request)
             reply = answer(request)
-            body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
-            said = {"Connection": "close", "Content-Length": len(body), **reply.headers}
-            lines = [f"HTTP/1.1 {reply.status} Said", *(f"{name}: {value}" for name, value in said.items())]
-            writer.write("\r\n".join([*lines, "", ""]).encode() + body)
-            await writer.drain()
+            said: dict[str, object] = {"Connection": "close"}
+            if isinstance(reply.body, AsyncIterator):
+                parts = reply.body
+            else:
+                body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
+                said["Content-Length"] = len(body)
+                parts = _whole(body)
+            lines = [f"{name}: {value}" for name, value in (said | reply.headers).items()]
+            writer.write("\r\n".join([f"HTTP/1.1 {reply.status} Said", *lines, "", ""]).encode())
+            async for part in parts:
+                writer.write(part)
+                await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # the client left, which is its good right
         finally:
             writer.close()
 
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        http.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with await asyncio.start_server(serve, host, 0) as server:
+        http.url = f"http://{host}:{server.sockets[0].getsockname()[1]}"
         yield http
+
+
+async def _whole(body: bytes) -> AsyncIterator[bytes]:
+    yield body

@@ -91,6 +91,8 @@ class Guard:
         if url.userinfo:
             raise Refused("An address with a user name or password in it is not fetched.")
         url = url.copy_with(fragment=None)
+        if url.path == "/":  # also where the address ends with the host
+            url = url.copy_with(path="/")
         if len(str(url)) > URL_CHARS:
             raise Refused(f"This address has more than {URL_CHARS:,} characters.")
         self._check_host(url.raw_host.decode("ascii"), url.port or WEB_PORTS[url.scheme == "https"])

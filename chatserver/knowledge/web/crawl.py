@@ -23,8 +23,9 @@ from msgspec import Struct
 from chatserver.config import config
 from chatserver.errors import NotFound
 from chatserver.knowledge import records
+from chatserver.knowledge.kinds import MEDIA_TYPE, Kind, kind_of
 from chatserver.knowledge.models import Document, WebSource
-from chatserver.knowledge.parse import MEDIA_TYPE, Kind, ParseError, kind_of
+from chatserver.knowledge.parse import ParseError
 from chatserver.knowledge.web.errors import Disallowed, FetchError, Gone, Later, Refused
 from chatserver.knowledge.web.fetch import Fetched, Fetcher, Validators
 from chatserver.knowledge.web.robots import Robots
@@ -84,7 +85,7 @@ class Crawl:
         self._run = run
         self._registered = registered
         self._remove = remove
-        self._robots = Robots(fetcher)
+        self._robots = Robots(fetcher, config().fetch_pause_seconds)
         self._site = httpx.URL(source.url)
         self._look = msgspec.convert(source.look, Look) if source.look else Look(timezone.now())
 
@@ -309,10 +310,9 @@ class Crawl:
                     "last_modified": fetched.validators.last_modified,
                     "fetched": timezone.now(),
                 }
-                if document.url != url:  # it moved: sources link to where it is now, so the index must know
-                    values["url"] = url
-                    if document.status in records.VISIBLE:
-                        values["status"], work = Document.Status.EMBEDDING, True
+                if document.url != url:  # it moved: it is read anew, so that the index knows where sources link to
+                    values |= {"url": url, "status": Document.Status.QUEUED}
+                    work = True
                 Document.objects.filter(pk=document.pk).update(**values)
         self._drop(replaced)
         return str(document.pk) if not twin and work else None

@@ -12,13 +12,11 @@ from protego import Protego
 from chatserver.knowledge.web.errors import Disallowed, FetchError
 from chatserver.knowledge.web.fetch import AGENT, Fetcher
 
-__all__ = ["DELAY_MAX", "PAUSE_SECONDS", "Robots"]
+__all__ = ["DELAY_MAX", "Robots"]
 
 BYTES = 500 * 1024
 """As much as RFC 9309, 2.5, wants to be read; a site that says more cannot be understood."""
 SECONDS = 20.0
-PAUSE_SECONDS = 0.5
-"""Between two requests to a site that does not say how long."""
 DELAY_MAX = 10.0
 
 
@@ -28,16 +26,18 @@ class _Rules(Struct):
     next_at: float = 0.0
 
     @property
-    def pause(self) -> float:
+    def delay(self) -> float:
         told = self.parsed.crawl_delay(AGENT) if self.parsed else None
-        return PAUSE_SECONDS if told is None else min(max(told, PAUSE_SECONDS), DELAY_MAX)
+        return min(told or 0.0, DELAY_MAX)
 
 
 class Robots:
     """The rules of the sites that one run meets, and when each may be asked again."""
 
-    def __init__(self, fetcher: Fetcher) -> None:
+    def __init__(self, fetcher: Fetcher, pause: float) -> None:
+        """`pause`: seconds between two requests to a site that does not ask for more."""
         self._fetcher = fetcher
+        self._pause = pause
         self._rules: dict[str, _Rules] = {}
 
     async def hop(self, url: httpx.URL) -> None:
@@ -55,7 +55,7 @@ class Robots:
         rules = await self._of(url)
         now = time.monotonic()
         turn = max(now, rules.next_at)
-        rules.next_at = turn + rules.pause
+        rules.next_at = turn + max(self._pause, rules.delay)
         await asyncio.sleep(turn - now)
 
     async def _of(self, url: httpx.URL) -> _Rules:

@@ -21,8 +21,8 @@ BYTES = 50 * 1024 * 1024
 """Unpacked. These are what the protocol lets a sitemap have."""
 ENTRIES = 50_000
 LOC_CHARS = 2048
-ELEMENTS = 2_000_000
-"""Forty for each of the 50,000 pages that a sitemap may list."""
+ELEMENTS = 1_000_000
+"""Twenty for each of the 50,000 pages that a sitemap may list."""
 DEPTH = 32
 _ROOTS = ("urlset", "sitemapindex")
 

@@ -37,7 +37,6 @@ PAGE_LIMIT = 500
 PAGE_LIMIT_MAX = 10_000
 TURN_SECONDS = 15.0
 """So long one source is worked on before documents, and other sources, get their turn."""
-STEP_SECONDS = 1.0
 LEASE = timedelta(minutes=2)
 """After a turn has begun: then it is over, or goes on and holds its site, or has died."""
 EARLY = timedelta(seconds=2)
@@ -53,13 +52,14 @@ def add(
     owner: str | None = None,
     every_hours: int = 0,
     page_limit: int = PAGE_LIMIT,
+    due: bool = True,
 ) -> tuple[WebSource, bool]:
-    """The collection's source of that address, due now, and whether it is a new one. Raises `Refused` for an address
-    that is never fetched from."""
+    """The collection's source of that address, and whether it is a new one; a new one is `due` now. Raises `Refused`
+    for an address that is never fetched from."""
     kept = str(Guard.from_settings(config()).check_url(url))
     values = {"owner_id": owner, "kind": kind, "every_hours": every_hours, "page_limit": page_limit}
     return WebSource.objects.get_or_create(
-        collection=collection, url=kept, defaults={**values, "next_fetch": timezone.now()}
+        collection=collection, url=kept, defaults={**values, "next_fetch": timezone.now() if due else None}
     )
 
 
@@ -156,9 +156,9 @@ def _site(source: WebSource) -> str:
     return f"web:{httpx.URL(source.url).host}"
 
 
-def fetch(source: WebSource, kit: Tools, registered: Callable[[str], object], progress: Callable[[], object]) -> bool:
+def fetch(source: WebSource, kit: Tools, registered: Callable[[str], object]) -> bool:
     """A whole look at a source by this process, which rests as long as its site asks; False when the site is in other
-    hands. `progress` is called now and then; `source` has the state."""
+    hands. `source` has the outcome."""
     with records.ingesting(_site(source)) as held:
         if not held:
             return False
@@ -169,6 +169,5 @@ def fetch(source: WebSource, kit: Tools, registered: Callable[[str], object], pr
         while wait is not None:
             mine.update(next_fetch=timezone.now() + timedelta(seconds=wait) + LEASE)
             time.sleep(wait)
-            wait = crawl.turn(STEP_SECONDS)
-            progress()
+            wait = crawl.turn(TURN_SECONDS)
         return True
