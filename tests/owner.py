@@ -54,3 +54,8 @@ def accepted(answer: httpx.Response) -> str:
 def as_owner(api: Api, user: User) -> Owner:
     client = api.client(user)
     return Owner(transport=api.transport, base_url=client.base_url, headers=client.headers, timeout=DEADLINE)
+
+
+def kept(api: Api) -> set[str]:
+    """The names of all uploads that the server has."""
+    return {path.name for path in api.uploads.iterdir()} if api.uploads.exists() else set()

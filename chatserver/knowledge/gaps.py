@@ -21,7 +21,7 @@ from msgspec import Struct
 from chatserver.database import Pool, translated
 from chatserver.errors import ProviderError
 from chatserver.knowledge.clusters import group
-from chatserver.providers.base import Embedder
+from chatserver.providers.base import Embedder, Vector
 from chatserver.text import cjk_share
 
 __all__ = [
@@ -170,7 +170,9 @@ async def _vectors(texts: Sequence[str], embedder: Embedder | None) -> list[list
                     found[i] = vector
     except (ProviderError, TimeoutError) as error:
         log.warning("gap report: questions are compared by their words alone: %s", str(error) or "no vectors in time")
-    return found
+    makers = {vector.embedder for vector in found if isinstance(vector, Vector)}
+    # The embedder was changed for another in between: their vectors have nothing in common.
+    return found if len(makers) <= 1 else [None] * len(texts)
 
 
 # --- what is done about one ------------------------------------------------------------------------------------------

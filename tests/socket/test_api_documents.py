@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import uuid
+import zipfile
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from chatserver.ids import uuid7
-from tests.api import DEADLINE, UPLOAD_BYTES, Api, background_worker, problem
-from tests.owner import DOCUMENTS, Owner, accepted, as_owner
+from tests.api import Api, background_worker, problem
+from tests.documents import pdf
+from tests.owner import COLLECTIONS, DOCUMENTS, SEARCH, Owner, as_owner, kept
 from tests.records import Site
-from tests.unit.test_parse import pdf
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -23,10 +24,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 async def worker(api: Api) -> AsyncIterator[None]:
     async with background_worker(api.environ):
         yield
-
-
-def kept(api: Api) -> set[str]:
-    return {path.name for path in api.uploads.iterdir()} if api.uploads.exists() else set()
 
 
 # --- what is found ---------------------------------------------------------------------------------------------------
@@ -81,7 +78,9 @@ async def test_the_same_content_again_is_the_same_document(api: Api, owner: Owne
     first = await owner.give("ibex.md", data)
     await owner.until(first, "ready")
     files = kept(api)
-    assert await owner.give("ibex.md", data) == first
+    again = await owner.post(DOCUMENTS, files={"file": ("ibex.md", data, "text/markdown")})
+    assert again.status_code == 202
+    assert again.json() == {"id": first, "status": "ready", "unchanged": True}
     assert kept(api) == files
     assert (await owner.until(first, "ready"))["status"] == "ready"
     assert len((await owner.get(DOCUMENTS)).json()["documents"]) == 1
@@ -115,168 +114,91 @@ async def test_a_deleted_document_is_gone_from_search_at_once(api: Api, owner: O
     assert [passage["document"] for passage in await owner.search("quokka")] == [again]
 
 
-async def test_an_upload_through_the_pages_session_needs_its_token(api: Api, site: Site) -> None:
-    page = await api.page(await api.member("Olga", "admin", site))
-    file = {"file": ("panda.md", b"# Panda", "text/markdown")}
-    token = page.cookies["csrftoken"]
-    problem(await page.post(DOCUMENTS, files=file), 403, "forbidden")
-    problem(await page.post(DOCUMENTS, files=file, data={"csrfmiddlewaretoken": token}), 403, "forbidden")
-    accepted(await page.post(DOCUMENTS, files=file, headers={"X-CSRFToken": token}))
+async def test_a_text_under_another_title_is_another_text(owner: Owner) -> None:
+    page = {"text": "It sleeps all day.", "url": "https://zoo.example/koala"}
+    old = await owner.write("Koala", **page)
+    await owner.until(old, "ready")
+    new = await owner.write("Numbat", **page)
+    await owner.until(new, "ready")
+    assert [passage["document"] for passage in await owner.search("numbat")] == [new]
+    assert await owner.search("koala") == []
 
 
-# --- what is refused -------------------------------------------------------------------------------------------------
+async def test_a_document_says_whose_it_is(owner: Owner, site: Site, api: Api) -> None:
+    id_ = await owner.write("Whose", "The marmot whistles.")
+    found = await owner.until(id_, "ready")
+    assert found["owner"]["name"] == "Olga"
+    assert (found["parent"], found["source"]) == (None, None)
+    # Who gave it may go; what they gave stays.
+    await api.store.pool.execute("UPDATE knowledge_document SET owner_id = NULL WHERE id = $1::uuid", id_)
+    assert (await owner.get(f"{DOCUMENTS}/{id_}")).json()["owner"] is None
 
 
-async def test_what_is_too_large_leaves_nothing(api: Api, owner: Owner) -> None:
-    before = kept(api)
-    for size in (UPLOAD_BYTES + 1, UPLOAD_BYTES * 2):
-        answer = await owner.post(DOCUMENTS, files={"file": ("big.txt", b"x" * size, "text/plain")})
-        assert f"{UPLOAD_BYTES:,}" in problem(answer, 413, "too_large")["detail"]
-        problem(await owner.post(DOCUMENTS, json={"title": "Big", "text": "x" * size}), 413, "too_large")
-    assert kept(api) == before
-    id_ = await owner.give("just.txt", b"x " * (UPLOAD_BYTES // 2), "text/plain")
+async def test_the_passages_are_shown_as_the_assistant_sees_them(owner: Owner) -> None:
+    parts = [f"## Part {n}\n\n{f'The lemur of part {n} leaps far. ' * 40}" for n in range(5)]
+    id_ = await owner.give("lemurs.md", "\n\n".join(["# Lemurs", *parts]).encode())
+    found = await owner.until(id_, "ready")
+    whole = (await owner.get(f"{DOCUMENTS}/{id_}/chunks")).json()
+    chunks = whole["chunks"]
+    assert whole["total"] == len(chunks) == found["total"] >= 5
+    assert not whole["more"]
+    assert [chunk["ordinal"] for chunk in chunks] == list(range(len(chunks)))
+    assert {chunk["heading"] for chunk in chunks} >= {"Part 0", "Part 4"}
+    assert all(chunk["start"] < chunk["end"] and not chunk["embedded"] for chunk in chunks)
+    (passage,) = await owner.search("the lemur of part 4", k=1)
+    shown = next(chunk for chunk in chunks if chunk["id"] == passage["chunk"])
+    assert {name: passage[name] for name in ("text", "heading", "page", "start", "end")} == {
+        name: shown[name] for name in ("text", "heading", "page", "start", "end")
+    }
+
+    first = (await owner.get(f"{DOCUMENTS}/{id_}/chunks", params={"limit": 2})).json()
+    assert (first["chunks"], first["more"], first["total"]) == (chunks[:2], True, len(chunks))
+    rest = (await owner.get(f"{DOCUMENTS}/{id_}/chunks", params={"after": 1})).json()
+    assert (rest["chunks"], rest["more"]) == (chunks[2:], False)
+    for query, field in (("limit=0", "limit"), ("limit=201", "limit"), ("after=-2", "after"), ("after=x", "after")):
+        refused = await owner.get(f"{DOCUMENTS}/{id_}/chunks?{query}")
+        assert problem(refused, 422, "invalid")["field"] == field
+
+
+async def test_a_failed_document_is_tried_again(api: Api, owner: Owner) -> None:
+    id_ = await owner.give("later.md", b"# Later\n\nThe gecko climbs.")
     await owner.until(id_, "ready")
+    problem(await owner.post(f"{DOCUMENTS}/{id_}/retry"), 409, "conflict")
+    # As if the disk had not given it the first time.
+    (path,) = [api.uploads / name for name in kept(api) if (api.uploads / name).read_bytes().endswith(b"gecko climbs.")]
+    hidden = path.rename(path.with_suffix(".away"))
+    await api.store.pool.execute(
+        "UPDATE knowledge_document SET status = 'failed', error = 'Gone.' WHERE id = $1::uuid", id_
+    )
+    await owner.post(f"{DOCUMENTS}/{id_}/retry")
+    await owner.until(id_, "failed")
+    hidden.rename(path)
+    answer = await owner.post(f"{DOCUMENTS}/{id_}/retry")
+    assert answer.status_code == 202
+    assert answer.json() == {"id": id_, "status": "queued"}
+    assert (await owner.until(id_, "ready"))["error"] is None
 
 
-async def test_a_body_that_hides_its_size_is_bounded_too(api: Api, owner: Owner) -> None:
-    async def pieces(total: int) -> AsyncIterator[bytes]:
-        yield b'{"title": "Big", "text": "'
-        for _ in range(total // 65_536):
-            yield b"x" * 65_536
-        yield b'"}'
-
-    before = kept(api)
-    for size in (UPLOAD_BYTES + 65_536, 3 * 1024 * 1024):
-        headers = {"Content-Type": "application/json"}
-        problem(await owner.post(DOCUMENTS, content=pieces(size), headers=headers), 413, "too_large")
-    assert kept(api) == before
-
-
-async def test_a_body_announced_as_huge_is_refused_before_it_is_sent(api: Api) -> None:
-    """By the web server itself, for any path and anybody: it would keep all of it on the disk first."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", api.server.port)
-    writer.write(b"POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000000000\r\n\r\n")
-    async with asyncio.timeout(DEADLINE):
-        head = await reader.readuntil(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 413 ")
-    assert b"application/problem+json" in head
-    writer.close()
-    await writer.wait_closed()
-
-
-@pytest.mark.parametrize(
-    ("name", "type_"), [("run.exe", "application/x-msdownload"), ("noname", "application/octet-stream"), ("x.doc", "")]
-)
-async def test_a_kind_that_cannot_be_read_is_refused_at_once(api: Api, owner: Owner, name: str, type_: str) -> None:
-    before = kept(api)
-    answer = await owner.post(DOCUMENTS, files={"file": (name, b"MZ", type_)})
-    assert problem(answer, 422, "invalid")["field"] == "file"
-    assert kept(api) == before
-
-
-@pytest.mark.parametrize("name", ["../../../etc/cron.d/x.md", "/etc/x.md", "..\\x.md", "a" * 500 + ".md", "x\u202e.md"])
-async def test_a_file_name_is_never_a_path(api: Api, owner: Owner, name: str) -> None:
-    before = kept(api)
-    id_ = await owner.give(name, f"# Name\n\n{uuid.uuid4().hex}".encode())
-    (added,) = kept(api) - before
-    assert added.isalnum()
+async def test_what_came_in_an_archive_goes_with_it(api: Api, owner: Owner) -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("zoo/one.md", "# One\n\nThe dingo howls.")
+        archive.writestr("zoo/two.md", "# Two\n\nThe dingo runs.")
+    files = kept(api)
+    id_ = await owner.give("zoo.zip", file.getvalue(), "application/zip")
     await owner.until(id_, "ready")
+    members = (await owner.get(DOCUMENTS, params={"parent": id_})).json()["documents"]
+    assert [member["parent"] for member in members] == [id_, id_]
+    for member in members:
+        await owner.until(member["id"], "ready")
+    assert len(await owner.search("dingo")) == 2
+    assert (await owner.delete(f"{DOCUMENTS}/{id_}")).status_code == 204
+    assert await owner.search("dingo") == []
+    assert (await owner.get(DOCUMENTS)).json()["documents"] == []
+    assert kept(api) == files
 
 
-@pytest.mark.parametrize(
-    ("body", "field"),
-    [
-        ({}, "title"),
-        ({"title": "x"}, "text"),
-        ({"title": "x", "text": " \n"}, "text"),
-        ({"title": " ", "text": "y"}, "title"),
-        ({"title": "x", "text": "a\0b"}, "body"),
-        ({"title": "x", "text": "y", "url": "javascript:alert(1)"}, "url"),
-        ({"url": "https://shop.example/page"}, "url"),
-        ({"title": "x", "text": "y", "collection": "nothing"}, "collection"),
-        ({"title": "x", "text": "y", "collection": str(uuid7())}, "collection"),
-        ({"title": "x" * 501, "text": "y"}, "body"),
-        ({"title": 7, "text": "y"}, "body"),
-    ],
-)
-async def test_a_refused_text_names_the_field(owner: Owner, body: dict[str, Any], field: str) -> None:
-    assert problem(await owner.post(DOCUMENTS, json=body), 422, "invalid")["field"] == field
-
-
-@pytest.mark.parametrize(
-    ("type_", "body"),
-    [
-        ("multipart/form-data; boundary=b", b"--b\r\nContent-Disposition: form-data; name=file\r\n\r\nx\r\n--b--\r\n"),
-        ("multipart/form-data; boundary=b", b""),
-        ("multipart/form-data; boundary=b", b"garbage"),
-        ("multipart/form-data; boundary=b", b"--b\r\nContent-Disposition: form-data; name=x\r\n\r\n\r\n" * 1001),
-        (
-            "multipart/form-data; boundary=b",
-            b"--b\r\nContent-Disposition: form-data; name=file; filename=x\r\n\r\n" * 101,
-        ),
-        ("multipart/form-data", b"--b--"),
-        ("multipart/form-data; boundary=\xff", b"--b--"),
-        ("application/x-www-form-urlencoded", b"title=x&text=y"),
-        ("text/plain", b"hello"),
-    ],
-)
-async def test_a_form_without_a_file_is_refused(owner: Owner, type_: str, body: bytes) -> None:
-    answer = await owner.post(DOCUMENTS, content=body, headers={"Content-Type": type_.encode("latin-1")})
-    problem(answer, 422, "invalid")
-
-
-# --- whose they are --------------------------------------------------------------------------------------------------
-
-
-async def test_who_is_no_admin_sees_no_documents(api: Api, site: Site, owner: Owner) -> None:
-    id_ = await owner.write("Secret", "The narwhal hides.")
-    visitor = await site.user("Visitor", kind="visitor")
-    for user in (await api.member("Max", "member", site), await api.member("Otto", "operator", site), visitor):
-        client = api.client(user)
-        for method, path, body in [
-            ("GET", DOCUMENTS, None),
-            ("POST", DOCUMENTS, {"title": "x", "text": "y"}),
-            ("GET", f"{DOCUMENTS}/{id_}", None),
-            ("DELETE", f"{DOCUMENTS}/{id_}", None),
-            ("GET", "/api/v1/collections", None),
-            ("POST", "/api/v1/search", {"query": "narwhal"}),
-        ]:
-            problem(await client.request(method, path, json=body), 403, "forbidden")
-
-
-async def test_a_manager_sees_nothing_of_another_site(api: Api, owner: Owner) -> None:
-    id_ = await owner.write("Mine", "The axolotl grins.")
-    await owner.until(id_, "ready")
-    ((collection,),) = [[each["id"] for each in (await owner.get("/api/v1/collections")).json()["collections"]]]
-    site = await Site(api.store.pool, key=f"site-{uuid.uuid4().hex[:12]}").create()
-    other = as_owner(api, await api.member("Eve", "admin", site))
-
-    assert (await other.get(DOCUMENTS)).json() == {"documents": [], "more": False}
-    assert (await other.get(DOCUMENTS, params={"collection": collection})).json()["documents"] == []
-    assert (await other.get("/api/v1/collections")).json() == {"collections": []}
-    assert await other.search("axolotl") == []
-    problem(await other.post("/api/v1/search", json={"query": "axolotl", "collection": collection}), 404, "not_found")
-    problem(await other.get(f"{DOCUMENTS}/{id_}"), 404, "not_found")
-    problem(await other.delete(f"{DOCUMENTS}/{id_}"), 404, "not_found")
-    answer = await other.post(DOCUMENTS, json={"title": "x", "text": "y", "collection": collection})
-    assert problem(answer, 422, "invalid")["field"] == "collection"
-    # The same content in another site is another document.
-    theirs = await other.write("Mine", "The axolotl grins.")
-    assert theirs != id_
-    await other.until(theirs, "ready")
-    assert [passage["document"] for passage in await other.search("axolotl")] == [theirs]
-    assert [passage["document"] for passage in await owner.search("axolotl")] == [id_]
-
-
-async def test_who_manages_several_sites_names_the_collection(api: Api, owner: Owner) -> None:
-    await owner.write("Mine", "The tapir naps.")
-    (collection,) = (await owner.get("/api/v1/collections")).json()["collections"]
-    root = as_owner(api, await api.site.user("Root", superuser=True))
-    answer = await root.post(DOCUMENTS, json={"title": "x", "text": "y"})
-    assert problem(answer, 422, "invalid")["field"] == "collection"
-    id_ = await root.write("Theirs", "The tapir wakes.", collection=collection["id"])
-    await owner.until(id_, "ready")
-    assert id_ in {passage["document"] for passage in await owner.search("tapir")}
+# --- the list and the search -----------------------------------------------------------------------------------------
 
 
 async def test_the_list_is_newest_first_in_pages(owner: Owner) -> None:
@@ -291,11 +213,52 @@ async def test_the_list_is_newest_first_in_pages(owner: Owner) -> None:
         assert problem(await owner.get(f"{DOCUMENTS}?{query}"), 422, "invalid")["field"] == field
 
 
+async def test_the_list_is_narrowed(api: Api, owner: Owner) -> None:
+    made = await owner.post(COLLECTIONS, json={"name": "Other", "visibility": "internal"})
+    ids = {
+        "text": await owner.write("100% Wool", "The alpaca is shorn."),
+        "page": await owner.write("Caps", "The alpaca is combed.", url="https://farm.example/Wool_caps"),
+        "other": await owner.write("Hats", "The alpaca is fed.", collection=made.json()["id"]),
+        "failed": await owner.give("hat.pdf", b"%PDF-1.7 broken", "application/pdf"),
+    }
+    for name, id_ in ids.items():
+        await owner.until(id_, "failed" if name == "failed" else "ready")
+    for narrow, expected in [
+        ({}, {"text", "page", "other", "failed"}),
+        ({"query": "wool"}, {"text", "page"}),
+        ({"query": " 100% "}, {"text"}),
+        ({"query": "%"}, {"text"}),
+        ({"query": "_"}, {"page"}),
+        ({"query": "hat"}, {"other", "failed"}),
+        ({"query": "hat", "status": "failed"}, {"failed"}),
+        ({"collection": made.json()["id"]}, {"other"}),
+        ({"parent": ids["text"]}, set()),
+        ({"source": ids["text"]}, set()),
+    ]:
+        answer = await owner.get(DOCUMENTS, params=narrow)
+        assert {each["id"] for each in answer.json()["documents"]} == {ids[name] for name in expected}, narrow
+    problem(await owner.get(DOCUMENTS, params={"query": "x" * 201}), 422, "invalid")
+
+
+async def test_a_search_says_what_the_assistant_would_be_shown(owner: Owner) -> None:
+    given = await owner.write("Bats", "The bat sleeps upside down. The bat hunts at night.")
+    other = await owner.write("Cats", "The cat sleeps a lot.")
+    await asyncio.gather(*(owner.until(id_, "ready") for id_ in (given, other)))
+    found = (await owner.post(SEARCH, json={"query": "Where does the bat hunt?"})).json()
+    assert (found["embedder"], found["dense"], found["relevant"]) == (None, "off", True)
+    best = found["passages"][0]
+    assert (best["document"], best["relevant"], best["dense"]) == (given, True, None)
+    assert 0 < best["score"] <= 1 < best["lexical"] + 1
+    found = (await owner.post(SEARCH, json={"query": "Which insurance covers the night train to Vienna?"})).json()
+    assert not found["relevant"]
+    assert all(not passage["relevant"] for passage in found["passages"])
+
+
 @pytest.mark.parametrize(
     "body", [{"query": ""}, {"query": "x" * 2001}, {"query": "x", "k": 0}, {"query": "x", "k": 51}]
 )
 async def test_a_search_that_cannot_be_is_refused(owner: Owner, body: dict[str, Any]) -> None:
-    problem(await owner.post("/api/v1/search", json=body), 422, "invalid")
+    problem(await owner.post(SEARCH, json=body), 422, "invalid")
 
 
 @pytest.mark.parametrize(
@@ -303,3 +266,60 @@ async def test_a_search_that_cannot_be_is_refused(owner: Owner, body: dict[str, 
 )
 async def test_any_text_may_be_searched_for(owner: Owner, query: str) -> None:
     assert await owner.search(query) == []
+
+
+# --- whose they are --------------------------------------------------------------------------------------------------
+
+
+async def test_who_is_no_admin_sees_no_documents(api: Api, site: Site, owner: Owner) -> None:
+    id_ = await owner.write("Secret", "The narwhal hides.")
+    visitor = await site.user("Visitor", kind="visitor")
+    for user in (await api.member("Max", "member", site), await api.member("Otto", "operator", site), visitor):
+        client = api.client(user)
+        for method, path, body in [
+            ("GET", DOCUMENTS, None),
+            ("POST", DOCUMENTS, {"title": "x", "text": "y"}),
+            ("GET", f"{DOCUMENTS}/{id_}", None),
+            ("GET", f"{DOCUMENTS}/{id_}/chunks", None),
+            ("POST", f"{DOCUMENTS}/{id_}/retry", None),
+            ("DELETE", f"{DOCUMENTS}/{id_}", None),
+            ("POST", SEARCH, {"query": "narwhal"}),
+        ]:
+            problem(await client.request(method, path, json=body), 403, "forbidden")
+
+
+async def test_a_manager_sees_nothing_of_another_site(api: Api, owner: Owner) -> None:
+    id_ = await owner.write("Mine", "The axolotl grins.")
+    await owner.until(id_, "ready")
+    (collection,) = [each["id"] for each in await owner.collections()]
+    site = await Site(api.store.pool, key=f"site-{uuid.uuid4().hex[:12]}").create()
+    other = as_owner(api, await api.member("Eve", "admin", site))
+
+    assert (await other.get(DOCUMENTS)).json() == {"documents": [], "more": False}
+    assert (await other.get(DOCUMENTS, params={"collection": collection})).json()["documents"] == []
+    assert (await other.get(DOCUMENTS, params={"query": "Mine"})).json()["documents"] == []
+    assert await other.search("axolotl") == []
+    problem(await other.post(SEARCH, json={"query": "axolotl", "collection": collection}), 404, "not_found")
+    problem(await other.get(f"{DOCUMENTS}/{id_}"), 404, "not_found")
+    problem(await other.get(f"{DOCUMENTS}/{id_}/chunks"), 404, "not_found")
+    problem(await other.post(f"{DOCUMENTS}/{id_}/retry"), 404, "not_found")
+    problem(await other.delete(f"{DOCUMENTS}/{id_}"), 404, "not_found")
+    answer = await other.post(DOCUMENTS, json={"title": "x", "text": "y", "collection": collection})
+    assert problem(answer, 422, "invalid")["field"] == "collection"
+    # The same content in another site is another document.
+    theirs = await other.write("Mine", "The axolotl grins.")
+    assert theirs != id_
+    await other.until(theirs, "ready")
+    assert [passage["document"] for passage in await other.search("axolotl")] == [theirs]
+    assert [passage["document"] for passage in await owner.search("axolotl")] == [id_]
+
+
+async def test_who_manages_several_sites_names_the_collection(api: Api, owner: Owner) -> None:
+    await owner.write("Mine", "The tapir naps.")
+    (collection,) = await owner.collections()
+    root = as_owner(api, await api.site.user("Root", superuser=True))
+    answer = await root.post(DOCUMENTS, json={"title": "x", "text": "y"})
+    assert problem(answer, 422, "invalid")["field"] == "collection"
+    id_ = await root.write("Theirs", "The tapir wakes.", collection=collection["id"])
+    await owner.until(id_, "ready")
+    assert id_ in {passage["document"] for passage in await owner.search("tapir")}

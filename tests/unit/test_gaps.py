@@ -13,6 +13,7 @@ from chatserver.errors import ProviderError
 from chatserver.knowledge import gaps
 from chatserver.knowledge.clusters import group
 from chatserver.knowledge.gaps import Gap, Reason, Unanswered, clustered
+from chatserver.providers.base import Vector
 
 SHOP = [
     "How do I return a grinder?",
@@ -154,6 +155,18 @@ async def test_only_the_newest_are_embedded_and_none_that_the_model_does_not_kno
     embedder = Embedder(multilingual=False)
     assert said(await clustered(asked, embedder)) == [["grinder", "password"], ["磨豆机怎么退货"], ["invoice"]]
     assert embedder.asked == ["grinder", "password"]
+
+
+async def test_vectors_of_two_embedders_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gaps, "EMBED_BATCH", 1)
+
+    class Changing(Embedder):
+        async def embed(self, texts: Sequence[str], *, query: bool = False) -> list[list[float]]:
+            self.asked += texts
+            return [Vector([1.0] * len(self.asked), f"model {len(self.asked)}") for _ in texts]
+
+    found = await clustered([question(0, "password"), question(1, "invoice")], Changing())
+    assert said(found) == [["password"], ["invoice"]]
 
 
 async def test_an_embedder_that_is_away_costs_nothing_but_its_say() -> None:
