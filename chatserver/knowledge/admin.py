@@ -1,5 +1,5 @@
-"""Collections and documents in Django's admin. Documents are given and removed through the API and `manage.py ingest`,
-which keep the search index in step.
+"""Knowledge in Django's admin, mostly to look at. Documents, collections and web sources are given and removed through
+the API and `manage.py ingest`, which keep the search index in step.
 """
 
 # mypy: disable-error-code="type-arg"
@@ -11,9 +11,22 @@ from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
-from chatserver.knowledge.models import Collection, Document
+from chatserver.knowledge.models import ClosedGap, Collection, Document, EmbeddingModel, WebSource
 
-__all__ = ["CollectionAdmin", "DocumentAdmin"]
+__all__ = ["ClosedGapAdmin", "CollectionAdmin", "DocumentAdmin", "EmbeddingModelAdmin", "WebSourceAdmin"]
+
+
+class ReadOnly:
+    """What changes these does more than write a row."""
+
+    def has_add_permission(self, *args: object) -> bool:
+        return False
+
+    def has_change_permission(self, *args: object) -> bool:
+        return False
+
+    def has_delete_permission(self, *args: object) -> bool:
+        return False
 
 
 @admin.register(Collection)
@@ -22,6 +35,7 @@ class CollectionAdmin(admin.ModelAdmin):
     list_filter = ("visibility", "site")
     list_select_related = ("site",)
     search_fields = ("name",)
+    autocomplete_fields = ("readers",)
     readonly_fields = ("created",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Collection]:
@@ -37,12 +51,15 @@ class CollectionAdmin(admin.ModelAdmin):
 
 
 @admin.register(Document)
-class DocumentAdmin(admin.ModelAdmin):
-    list_display = ("title", "collection", "status", "progress", "media_type", "size", "updated")
+class DocumentAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ("title", "collection", "status", "progress", "media_type", "size", "owner", "updated")
     list_filter = ("status", "collection")
-    list_select_related = ("collection",)
+    list_select_related = ("collection", "owner")
     search_fields = ("title", "origin")
-    fields = ("title", "collection", "origin", "url", "media_type", "size", "status", "progress", "error", "updated")
+    fields = (
+        *("title", "collection", "origin", "url", "media_type", "size", "status", "progress", "error"),
+        *("owner", "parent", "source", "fetched", "created", "updated"),
+    )
     show_full_result_count = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Document]:
@@ -52,11 +69,43 @@ class DocumentAdmin(admin.ModelAdmin):
     def progress(self, document: Document) -> str:
         return f"{document.done} of {document.total}"
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Document | None = None) -> bool:
-        return False
+@admin.register(WebSource)
+class WebSourceAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ("url", "kind", "collection", "status", "progress", "every_hours", "fetched", "next_fetch")
+    list_filter = ("status", "kind", "collection")
+    list_select_related = ("collection",)
+    search_fields = ("url",)
+    fields = (
+        *("url", "kind", "collection", "owner", "every_hours", "page_limit", "status", "progress", "error"),
+        *("fetched", "next_fetch", "created"),
+    )
+    show_full_result_count = False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Document | None = None) -> bool:
-        return False
+    @admin.display(description="pages")
+    def progress(self, source: WebSource) -> str:
+        return f"{source.done} of {source.total}"
+
+
+@admin.register(EmbeddingModel)
+class EmbeddingModelAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ("name", "dimensions", "complete", "created")
+    fields = ("name", "base_url", "dimensions", "complete", "created")
+
+
+@admin.register(ClosedGap)
+class ClosedGapAdmin(ReadOnly, admin.ModelAdmin):
+    """Deleting one brings its question back into the gap report."""
+
+    list_display = ("message", "site", "document", "closed_by", "closed", "asked_again")
+    list_filter = ("site",)
+    search_fields = ("message",)
+    fields = ("message", "site", "document", "closed_by", "closed", "asked_again")
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ClosedGap]:
+        # In place of list_select_related, which would read whole texts.
+        return super().get_queryset(request).select_related("site", "closed_by", "document").defer("document__text")
+
+    def has_delete_permission(self, *args: object) -> bool:
+        return True

@@ -94,6 +94,9 @@ async def test_the_description_names_every_path(api: Api) -> None:
         "/api/v1/collections": {"get", "post"},
         "/api/v1/collections/{collection}": {"patch", "delete"},
         "/api/v1/search": {"post"},
+        "/api/v1/gaps": {"get"},
+        "/api/v1/gaps/{gap}/answer": {"post"},
+        "/api/v1/gaps/{gap}/dismiss": {"post"},
         "/api/v1/ask": {"post"},
     }.items():
         assert methods <= description["paths"][path].keys(), path
