@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -86,7 +87,6 @@ class Crawl:
         self._registered = registered
         self._remove = remove
         self._robots = Robots(fetcher, config().fetch_pause_seconds)
-        self._site = httpx.URL(source.url)
         self._look = msgspec.convert(source.look, Look) if source.look else Look(timezone.now())
 
     def turn(self, seconds: float) -> float | None:
@@ -162,6 +162,10 @@ class Crawl:
             setattr(self._source, name, value)
         if not WebSource.objects.filter(pk=self._source.pk).update(**values):
             raise _SourceGone
+
+    @cached_property
+    def _site(self) -> httpx.URL:
+        return self._fetcher.guard.check_url(self._source.url)
 
     # --- which pages -------------------------------------------------------------------------------------------------
 

@@ -153,7 +153,12 @@ def take_turn(source_id: str, at: datetime, registered: Callable[[str], object])
 
 
 def _site(source: WebSource) -> str:
-    return f"web:{httpx.URL(source.url).host}"
+    """The name of the lock that keeps a site to one process."""
+    try:
+        host = httpx.URL(source.url).host
+    except (httpx.InvalidURL, ValueError):  # to be refused by whoever takes the turn
+        host = str(source.pk)
+    return f"web:{host}"
 
 
 def fetch(source: WebSource, kit: Tools, registered: Callable[[str], object]) -> bool:

@@ -19,7 +19,7 @@ __all__ = ["enqueue", "fetch_due", "fetch_source"]
 log = logging.getLogger(__name__)
 
 AWAY = (Unavailable, OperationalError, InterfaceError)
-AT_ONCE = 20
+AT_ONCE = 100
 """More sources are left to the next look."""
 NEAR_SECONDS = 30.0
 
