@@ -12,10 +12,10 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema
 from pydantic import Field
 
-from chatserver import wiring
 from chatserver.api.caller import current
 from chatserver.api.fields import Text
 from chatserver.api.managed import COLLECTIONS_MAX, Managed
+from chatserver.api.removal import remove
 from chatserver.api.wire import answer
 from chatserver.errors import Conflict, Invalid
 from chatserver.knowledge import records
@@ -82,12 +82,9 @@ async def delete(request: HttpRequest, collection: UUID) -> HttpResponse:
     repeated."""
     managed = Managed.by(await current(request))
     found = await sync_to_async(managed.collection)(collection)
-    # The index first: while that is away nothing has changed. Page by page, so that neither a statement nor a commit
-    # of the index grows with the collection.
+    # Page by page, so that neither a statement nor a commit of the index grows with the collection.
     while not await sync_to_async(records.delete_if_empty)(found):
-        page = await sync_to_async(records.some_of)(found)
-        await wiring.services().index.remove(page)
-        await sync_to_async(records.delete)(page)
+        await remove(await sync_to_async(records.some_of)(found))
     return HttpResponse(status=204)
 
 

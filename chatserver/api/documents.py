@@ -16,6 +16,7 @@ from chatserver.api import intake, web_sources
 from chatserver.api.caller import current
 from chatserver.api.fields import Text
 from chatserver.api.managed import Managed
+from chatserver.api.removal import remove
 from chatserver.api.wire import answer
 from chatserver.errors import Conflict
 from chatserver.knowledge import records, tasks
@@ -120,10 +121,7 @@ async def delete(request: HttpRequest, document: UUID) -> HttpResponse:
     """No search that begins after the answer finds it. An archive goes with the documents that came in it."""
     managed = Managed.by(await current(request))
     found = await sync_to_async(managed.document)(document)
-    # The index first: while that is away nothing has changed and the call can be repeated.
-    ids = await sync_to_async(records.with_members)(found)
-    await wiring.services().index.remove(ids)
-    await sync_to_async(records.delete)(ids)
+    await remove(await sync_to_async(records.with_members)(found))
     return HttpResponse(status=204)
 
 

@@ -11,13 +11,12 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Schema
 from pydantic import Field
 
-from chatserver import wiring
 from chatserver.api.caller import current
 from chatserver.api.fields import Text
 from chatserver.api.managed import Managed
+from chatserver.api.removal import remove
 from chatserver.api.wire import answer
 from chatserver.errors import Conflict, Invalid, NotFound
-from chatserver.knowledge import records
 from chatserver.knowledge.models import Collection, WebSource
 from chatserver.knowledge.web import sources, tasks
 from chatserver.knowledge.web.errors import Refused
@@ -82,10 +81,7 @@ async def delete(request: HttpRequest, source: UUID, removal: Query[Removal]) ->
     managed = Managed.by(await current(request))
     found = await sync_to_async(_one)(managed, source)
     while not await sync_to_async(sources.delete)(found, if_empty=removal.documents):
-        # The index first: while that is away nothing is lost, and the call can be repeated.
-        ids = await sync_to_async(sources.some_of)(found)
-        await wiring.services().index.remove(ids)
-        await sync_to_async(records.delete)(ids)
+        await remove(await sync_to_async(sources.some_of)(found))
     return HttpResponse(status=204)
 
 
