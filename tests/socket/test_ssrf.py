@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -81,7 +82,9 @@ async def canaries() -> AsyncIterator[Canary]:
 def canary(canaries: Canary) -> Iterable[Canary]:
     """Whatever a test does: nobody came."""
     yield canaries
-    assert canaries.connections == []
+    came = canaries.connections[:]
+    canaries.connections.clear()
+    assert came == []
 
 
 async def test_a_canary_sings_when_it_is_touched(canaries: Canary) -> None:
@@ -144,15 +147,34 @@ async def test_a_name_that_leads_here_is_not_fetched(canary: Canary, addresses: 
 
 
 class Recorder(httpcore.AsyncNetworkBackend):
-    """Opens no sockets: says who was to be connected to, and answers for it."""
+    """Opens no sockets: knows who was to be connected to, whose certificate was wanted and what was sent; answers."""
 
     def __init__(self, *answers: bytes) -> None:
         self.connected: list[tuple[str, int]] = []
+        self.proven: list[str | None] = []
+        self.sent = b""
         self._answers = list(answers)
 
     async def connect_tcp(self, host: str, port: int, *rest: Any, **options: Any) -> httpcore.AsyncNetworkStream:
         self.connected.append((host, port))
-        return httpcore.AsyncMockStream([self._answers.pop(0)])
+        return Recorded(self, self._answers.pop(0))
+
+
+class Recorded(httpcore.AsyncMockStream):
+    def __init__(self, recorder: Recorder, answer: bytes) -> None:
+        super().__init__([answer])
+        self._recorder = recorder
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._recorder.sent += buffer
+
+    async def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.AsyncNetworkStream:
+        assert ssl_context.check_hostname
+        assert ssl_context.verify_mode == ssl.CERT_REQUIRED
+        self._recorder.proven.append(server_hostname)
+        return self
 
 
 def said(status: str, *headers: str, body: str = "") -> bytes:
@@ -174,6 +196,18 @@ async def test_the_connection_goes_to_the_address_that_was_checked(canary: Canar
         with pytest.raises(Refused):  # for a second connection it is asked, and refused
             await fetcher.get("http://rebind.test/", limit=1000)
     assert network.connected == [(PUBLIC, 80)]
+
+
+async def test_the_site_proves_its_name_at_the_address(canary: Canary) -> None:
+    resolver, _ = names(public=[[PUBLIC]])
+    network = Recorder(said("200 OK", body="hello"))
+    guard = Guard(resolver=resolver)
+    async with Fetcher(guard, transport=GuardedTransport(guard, network)) as fetcher:
+        fetched = await fetcher.get("https://public.test/", limit=1000)
+    assert fetched.body is not None
+    fetched.body.close()
+    assert (network.connected, network.proven) == ([(PUBLIC, 443)], ["public.test"])
+    assert b"\r\nHost: public.test\r\n" in network.sent
 
 
 async def test_a_name_that_changes_between_robots_txt_and_the_page_is_refused(canary: Canary) -> None:
