@@ -41,18 +41,18 @@ class Robots:
         self._rules: dict[str, _Rules] = {}
 
     async def hop(self, url: httpx.URL) -> None:
-        """Before each request for a page. Raises `Disallowed`, and `FetchError` while the site's rules cannot be had:
-        nobody knows then what it wants."""
+        """Before each request for a page. Raises `Disallowed`, and what `turn` does."""
         rules = await self._of(url)
-        if rules.failure:
-            raise FetchError(rules.failure)
         if rules.parsed is not None and not rules.parsed.can_fetch(str(url), AGENT):
             raise Disallowed("The site's robots.txt does not want this page to be fetched.")
         await self.turn(url)
 
     async def turn(self, url: httpx.URL) -> None:
-        """Wait until the site may be asked again."""
+        """Before each request: wait until the site may be asked again. Raises `FetchError` while its rules cannot be
+        had: nobody knows then what it wants."""
         rules = await self._of(url)
+        if rules.failure:
+            raise FetchError(rules.failure)
         now = time.monotonic()
         turn = max(now, rules.next_at)
         rules.next_at = turn + max(self._pause, rules.delay)

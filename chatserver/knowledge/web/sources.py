@@ -106,9 +106,10 @@ class Tools(Struct, frozen=True):
     index: LanceIndex
 
     def remove(self, ids: list[str]) -> None:
-        if ids:
-            self.run(self.index.remove(ids))
-            records.delete(ids)
+        """Take documents out of the index and the records, as `api.removal` does."""
+        self.run(self.index.remove(ids))
+        records.delete(ids)
+        self.run(self.index.remove(ids))  # a worker may have been writing them, and is done now
 
 
 @contextmanager
