@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import itertools
 import os
-import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from chatserver.providers.scripted import ScriptedServer
 from chatserver.rag.types import Passage
 from chatserver.rooms.store import Store
 from chatserver.serving.background import worker_command
-from tests.credentials import access_token
+from tests.credentials import access_token, session_key
 from tests.records import Site
 from tests.server import ROOT, Server
 
@@ -65,21 +64,9 @@ class Api:
 
     async def page(self, user: User) -> httpx.AsyncClient:
         """One of our own pages where `user` has signed in: the session's cookie and the CSRF token of a form."""
-        from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
-        from django.contrib.sessions.backends.db import SessionStore
-
-        from chatserver.sites.models import User as Account
-
-        said = {SESSION_KEY: user.id, HASH_SESSION_KEY: Account(password="!").get_session_auth_hash()}
-        key = uuid.uuid4().hex
-        await self.store.pool.execute(
-            """INSERT INTO django_session(session_key, session_data, expire_date)
-               VALUES ($1, $2, now() + interval '1 day')""",
-            *(key, SessionStore().encode(said)),
-        )
         page = self.client()
         await page.get("/app/")
-        page.cookies.set("sessionid", key)
+        page.cookies.set("sessionid", await session_key(self.store.pool, user.id))
         return page
 
     async def member(self, name: str, role: str = "member", site: Site | None = None) -> User:
@@ -159,8 +146,9 @@ def problem(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def background_worker(environ: Mapping[str, str]) -> AsyncIterator[None]:
-    """A Celery worker as `manage.py serve` starts it. What it printed is shown when the tests around it fail."""
+async def background_worker(environ: Mapping[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A Celery worker as `manage.py serve` starts it, leader of a process group of its own. What it printed is shown
+    when the tests around it fail."""
     process = await asyncio.create_subprocess_exec(
         *worker_command(load(environ)),
         cwd=ROOT,
@@ -169,7 +157,7 @@ async def background_worker(environ: Mapping[str, str]) -> AsyncIterator[None]:
         start_new_session=True,
     )
     try:
-        yield
+        yield process
     finally:
         if process.returncode is None:
             process.terminate()

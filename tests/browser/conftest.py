@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import django
 import psycopg
 import pytest
 import pytest_asyncio
@@ -27,6 +28,11 @@ FAST, SLOW = 300, 15
 """Words per second: for what comes after an answer, and for what happens in the middle of one."""
 expect.set_options(timeout=15_000)  # a deadline for a slow machine; what is there is seen at once
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure() -> None:
+    django.setup()  # sessions are made as Django makes them; after the settings are made
 
 
 @dataclass

@@ -5,29 +5,12 @@ from __future__ import annotations
 from typing import Literal
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
+from tests.browser.axe import findings
 from tests.browser.conftest import Demo
-from tests.server import ROOT
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-AXE = ROOT / "frontend/node_modules/axe-core/axe.min.js"
-
-
-async def findings(page: Page, state: str) -> list[str]:
-    """What axe-core finds serious or critical in what is on the page now."""
-    if not await page.evaluate("'axe' in window"):
-        await page.evaluate(AXE.read_text())
-    # Colours are judged where they have come to rest.
-    await page.evaluate("Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => {})))")
-    found = await page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
-    return [
-        f"{state}: {violation['id']} ({violation['impact']}): {violation['help']}\n  "
-        + "\n  ".join(node["html"] for node in violation["nodes"])
-        for violation in found["violations"]
-        if violation["impact"] in ("serious", "critical")
-    ]
 
 
 @pytest.mark.usefixtures("slow_answers")

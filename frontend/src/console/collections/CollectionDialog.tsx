@@ -6,6 +6,7 @@ import { PeoplePicker } from "../../shell/parts/PeoplePicker.tsx";
 import { Problem } from "../../shell/parts/Problem.tsx";
 import { useConsole } from "../context.ts";
 import { Choice } from "../parts/Choice.tsx";
+import { Field } from "../parts/Field.tsx";
 import type { Collection, Named, Visibility } from "../types.ts";
 
 /** As the server limits it. */
@@ -38,17 +39,15 @@ export function CollectionDialog(props: { collection?: Collection; onClose(): vo
         </DialogActions>
       }
     >
-      <label class="field">
-        <span>{t("name")}</span>
-        <input
-          class="cs-input"
-          required
-          maxLength={NAME_CHARS}
-          placeholder={t("collectionExample")}
-          value={name}
-          onInput={(event) => setName(event.currentTarget.value)}
-        />
-      </label>
+      <Field
+        first
+        required
+        label={t("name")}
+        maxLength={NAME_CHARS}
+        placeholder={t("collectionExample")}
+        value={name}
+        onValue={setName}
+      />
       {!collection && sites.length > 1 && (
         <Choice
           label={t("site")}

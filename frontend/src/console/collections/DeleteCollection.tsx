@@ -1,7 +1,11 @@
 import { useState } from "preact/hooks";
 import { Confirm } from "../../shell/parts/Confirm.tsx";
 import { useConsole } from "../context.ts";
+import { Field } from "../parts/Field.tsx";
 import type { Collection } from "../types.ts";
+
+/** As the server limits it. */
+const NAME_CHARS = 150;
 
 /** All its documents go: who means it types its name. */
 export function DeleteCollection(props: { collection: Collection; onClose(): void; onDeleted(): void }) {
@@ -18,16 +22,7 @@ export function DeleteCollection(props: { collection: Collection; onClose(): voi
       onClose={props.onClose}
       onDone={props.onDeleted}
     >
-      <label class="field">
-        <span>{t("typeName", { name })}</span>
-        <input
-          class="cs-input"
-          autocomplete="off"
-          spellcheck={false}
-          value={typed}
-          onInput={(event) => setTyped(event.currentTarget.value)}
-        />
-      </label>
+      <Field label={t("typeName", { name })} maxLength={NAME_CHARS} value={typed} onValue={setTyped} />
     </Confirm>
   );
 }

@@ -77,7 +77,7 @@ function About({ document }: { document: DocumentRecord }) {
   const collection = collections.length > 1 && collections.find((each) => each.id === document.collection);
   return (
     <>
-      {origin && origin !== title && <span class="document-origin">{origin}</span>}
+      {title && origin && origin !== title && <span class="document-origin">{origin}</span>}
       {collection && <span>{collection.name}</span>}
       <span>{fileSize(size, t.locale)}</span>
       <span title={fullTime(at, t.locale)}>

@@ -4,9 +4,10 @@ import { percent, share } from "../format.ts";
 import { Meter } from "../parts/Meter.tsx";
 import { usePolling } from "../poll.ts";
 import type { SearchState } from "../types.ts";
+import { isUnfinished } from "./list.ts";
 import type { Documents } from "./use-documents.ts";
 
-/** How much there is, and how it is searched: said anew when the list has changed. */
+/** How much there is, and how it is searched: asked for anew when something has come, gone or ended. */
 export function SearchStatus({ documents: { documents } }: { documents: Documents }) {
   const { t, knowledge } = useConsole();
   const [state, setState] = useState<SearchState | null>(null);
@@ -15,9 +16,10 @@ export function SearchStatus({ documents: { documents } }: { documents: Document
       setState(next);
       return true;
     });
+  const settled = `${documents.length} ${documents.filter(isUnfinished).length}`;
   useEffect(() => {
     load().catch(() => {}); // the list beside it says what is wrong
-  }, [documents]);
+  }, [settled]);
   usePolling(state !== null && state.reembedding !== null, "", load);
   if (!state) return <>{t("documentsLead")}</>;
   const { embedder, reembedding } = state;

@@ -91,9 +91,10 @@ function UploadState({ upload: { file, status, sent, error } }: { upload: Upload
       );
     case "failed": {
       const { said, detail } = describe(error, shell);
+      const reason = detail.replace(/^file: /, ""); // which field of the form is nothing that a person chose
       return (
         <span class="upload-problem" role="alert">
-          <Alert /> {detail || said}
+          <Alert /> {reason || said}
         </span>
       );
     }

@@ -7,6 +7,7 @@ import { Problem } from "../../shell/parts/Problem.tsx";
 import { useConsole } from "../context.ts";
 import type { Text } from "../knowledge.ts";
 import { CollectionChoice, useTarget } from "./CollectionChoice.tsx";
+import { Field } from "./Field.tsx";
 import { Preview } from "./Preview.tsx";
 
 /** As the server limits it. */
@@ -45,16 +46,7 @@ export function TextDialog(props: {
       }
     >
       {props.children}
-      <label class="field">
-        <span>{t("textTitle")}</span>
-        <input
-          class="cs-input"
-          required
-          maxLength={TITLE_CHARS}
-          value={title}
-          onInput={(event) => setTitle(event.currentTarget.value)}
-        />
-      </label>
+      <Field first required label={t("textTitle")} maxLength={TITLE_CHARS} value={title} onValue={setTitle} />
       <div class="field">
         <div class="field-row">
           <label class="field-label" for="text">

@@ -6,11 +6,14 @@ import { Problem } from "../../shell/parts/Problem.tsx";
 import { useConsole } from "../context.ts";
 import { Choice } from "../parts/Choice.tsx";
 import { CollectionChoice, useTarget } from "../parts/CollectionChoice.tsx";
+import { Field } from "../parts/Field.tsx";
 import { webAddress } from "../parts/web-address.ts";
 import type { WebSource } from "../types.ts";
 import { looksLikeSitemap, SCHEDULES } from "./schedules.ts";
 
 const KINDS = ["page", "sitemap"] as const satisfies readonly WebSource["kind"][];
+/** As the server limits them. */
+const URL_CHARS = 2000;
 const PAGES_MAX = 500;
 
 /** A page, or all that a sitemap lists. */
@@ -39,18 +42,16 @@ export function AddWeb(props: { collection?: string; onClose(): void; onAdded():
         </DialogActions>
       }
     >
-      <label class="field">
-        <span>{t("address")}</span>
-        <input
-          class="cs-input"
-          type="url"
-          required
-          maxLength={2000}
-          placeholder="https://example.com/help"
-          value={url}
-          onInput={(event) => setUrl(event.currentTarget.value)}
-        />
-      </label>
+      <Field
+        first
+        required
+        inputMode="url"
+        label={t("address")}
+        maxLength={URL_CHARS}
+        placeholder="https://example.com/help"
+        value={url}
+        onValue={setUrl}
+      />
       <fieldset class="choices">
         <legend>{t("whatToFetch")}</legend>
         {KINDS.map((value) => (
