@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench.runner import run
 
-NAMES = ("first_token", "streams", "appends", "retrieval_speed")
+NAMES = ("first_token", "streams", "appends", "retrieval_speed", "retrieval_load")
 
 
 if __name__ == "__main__":

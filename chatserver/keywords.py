@@ -1,4 +1,5 @@
-"""Which terms of a question say what it is about, and what kind of answer it asks for; English and Chinese.
+"""Which terms of a question say what it is about, what it is searched by, and what kind of answer it asks for; English
+and Chinese.
 
 Pure, without a dictionary: words that only form questions are left out, and a CJK bigram that holds a function
 character counts little. How rare a term is in the documents is the caller's knowledge, not known here.
@@ -7,11 +8,19 @@ character counts little. How rare a term is in the documents is the caller's kno
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Literal
 
 from chatserver.text import is_cjk, terms
 
-__all__ = ["AnswerType", "answer_type", "is_stop", "keywords", "subject"]
+__all__ = ["AnswerType", "answer_type", "indexed_terms", "is_stop", "keywords", "query_terms", "subject"]
+
+SUBJECT_WEIGHT = 4
+WEAK_WEIGHT = 2
+"""Of a CJK term that is a single character or holds a function character."""
+OTHER_WEIGHT = 1
+"""Of function words and pairs of words: they decide between passages that hold the subject equally well."""
 
 type AnswerType = Literal["time", "person", "quantity", "place", "reason", "manner", "other"]
 
@@ -85,6 +94,30 @@ def _weight(term: str) -> float:
     if len(term) == 1:
         return 0.2
     return 0.3 if term[0] in _CJK_FUNCTION or term[1] in _CJK_FUNCTION else 1.0
+
+
+def indexed_terms(text: str) -> list[str]:
+    """What a passage is found by: its `terms`, and each two neighbours of them as one, so that a phrase weighs more than
+    its words. CJK terms are bigrams already; pairs of function words are everywhere."""
+    found = terms(text)
+    return [*found, *_pairs(found)]
+
+
+def query_terms(question: str) -> dict[str, int]:
+    """What to look for among `indexed_terms`, with the weight of each, in order of appearance."""
+    found = terms(question)
+    strong = keywords(question)
+    weights = {
+        term: SUBJECT_WEIGHT if strong.get(term, 0.0) >= 0.5 else WEAK_WEIGHT if term in strong else OTHER_WEIGHT
+        for term in found
+    }
+    return weights | dict.fromkeys(_pairs(found), OTHER_WEIGHT)
+
+
+def _pairs(found: Sequence[str]) -> Iterator[str]:
+    for one, two in pairwise(found):
+        if not (is_cjk(one[0]) or is_cjk(two[0]) or (one in _STOP and two in _STOP)):
+            yield f"{one}_{two}"  # no term holds a low line
 
 
 def answer_type(question: str) -> AnswerType:

@@ -11,14 +11,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-from django.db import connections, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from chatserver.config import config
@@ -26,6 +25,7 @@ from chatserver.knowledge import archives, gaps, progress, records, reembedding,
 from chatserver.knowledge.index import LanceIndex
 from chatserver.knowledge.models import Chunk, Document
 from chatserver.knowledge.parse import Parsed, ParseError, kind_of, parse
+from chatserver.knowledge.upkeep import Upkeep
 from chatserver.providers.base import Embedder
 from chatserver.rag.split import assemble, indexed_text, split
 from chatserver.rag.types import Passage
@@ -39,8 +39,6 @@ BATCH_SECONDS = 2.0
 """Each batch of vectors is one commit and one sign of progress; its size follows the embedder's speed."""
 INHERITED = 500
 """Vectors that are copied at a time."""
-UNINDEXED_ROWS = 500
-"""So many passages a search reads one by one in about 10 ms."""
 
 type Outcome = Literal["ready", "embedding", "failed", "busy", "gone"]
 """`embedding`: found by its words, vectors are lacking still. `busy`: another process has the document. `gone`: it was
@@ -63,6 +61,7 @@ class Ingester:
         self._embedder = embedder
         self.progress = progress
         self._loop = asyncio.Runner()
+        self.upkeep = Upkeep(index, self._loop.run, lambda: embedder is not None and self.embeds)
         self._batch = BATCH_MIN
 
     @classmethod
@@ -182,7 +181,11 @@ class Ingester:
         if not replaced and self._loop.run(self.index.holds(id_)) == {row.chunk for row in rows}:
             return
         self._inherit(document, rows, replaced)
-        self._loop.run(self.index.replace([id_, *replaced], rows))
+        with transaction.atomic():
+            # Who deletes it meanwhile waits, and then removes what is written here.
+            if Document.objects.select_for_update(of=("self",)).filter(pk=id_).only("pk").first() is None:
+                return
+            self._loop.run(self.index.replace([id_, *replaced], rows))
         records.delete(replaced)
 
     def _inherit(self, document: Document, rows: list[Passage], replaced: list[str]) -> None:
@@ -236,43 +239,17 @@ class Ingester:
     # --- all of them -------------------------------------------------------------------------------------------------
 
     def repair(self) -> list[str]:
-        """Compare the index with the records: remove what has no record; the ids of what isn't in it as it should be.
+        """Make the index what the records say; the ids of the documents that are not done. Pass those to `process`.
 
-        Pass those to `process`. This is what heals a crash, a lost index folder and a newly configured embedder.
+        This is what heals a crash, a lost index folder and a newly configured embedder.
         """
-        expected = records.visible().difference(records.superseded())
-        visible = {str(pk) for pk in expected.values_list("pk", flat=True)}
-        indexed = self._loop.run(self.index.documents())
-        if orphans := indexed.keys() - visible:
-            # One may have come in between the two looks.
-            known = {str(pk) for pk in Document.objects.filter(pk__in=orphans).values_list("pk", flat=True)}
-            self._loop.run(self.index.remove(sorted(orphans - known)))
-        lacking = visible - indexed.keys()
-        if self._embedder is not None:
-            lacking |= visible - self._loop.run(self.index.documents(vectors=True)).keys()
-        Document.objects.filter(pk__in=lacking).update(status=Document.Status.EMBEDDING, done=0)
+        for finding in self.upkeep.check(repair=True, texts=False):
+            log.info("document %s: %d chunks %s", finding.where, finding.rows, finding.fault)
         return [str(document.pk) for document in records.unfinished().only("pk")]
 
     def rebuild(self, progress: Callable[[int], None] = lambda documents: None) -> list[str]:
-        """Build the whole index again from the records; readers change over at once when it is complete.
-
-        Returns what is left to `process`: vectors, and documents that came in meanwhile.
-        """
-
-        # LanceDB pulls from whichever thread it likes; Django's connections belong to one.
-        with ThreadPoolExecutor(1, thread_name_prefix="rebuild") as reader:
-            pages = records.passages_of_all()
-
-            def batches() -> Iterator[list[Passage]]:
-                done = 0
-                while (rows := reader.submit(next, pages, None).result()) is not None:
-                    yield rows
-                    progress(done := done + 1)
-
-            try:
-                self._loop.run(self.index.rebuild(batches()))
-            finally:
-                reader.submit(connections.close_all).result()
+        """Build the whole index again from the records. Returns what is left to `process`."""
+        self.upkeep.rebuild(progress)
         return self.repair()
 
     def retire(self, grace: timedelta = reembedding.GRACE) -> None:
@@ -280,11 +257,6 @@ class Ingester:
         for model in reembedding.retired(grace):
             self._loop.run(self.index.drop_vectors(model.name))
             model.delete()
-
-    def tidy(self, *, always: bool = False) -> None:
-        """Optimise the index when searches have become slower by what was added."""
-        if always or self._loop.run(self.index.unindexed()) > UNINDEXED_ROWS:
-            self._loop.run(self.index.optimize())
 
 
 def _set(document: Document, **values: object) -> bool:

@@ -11,7 +11,7 @@ from typing import IO
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 from django.utils import timezone
 
 from chatserver.config import config
@@ -25,7 +25,7 @@ from chatserver.sites.models import Site
 
 __all__ = [
     "COLLECTION", "PENDING", "VISIBLE", "blocks_of", "delete", "delete_if_empty", "drop_file", "file_of", "ingesting",
-    "passages", "passages_of_all", "register", "replaced_by", "requeue", "some_of", "store", "superseded",
+    "pages_of_visible", "passages", "register", "replaced_by", "requeue", "some_of", "store", "superseded",
     "the_collection", "unfinished", "visible", "with_members",
 ]  # fmt: skip
 
@@ -245,19 +245,20 @@ def ingesting(document: str) -> Iterator[bool]:
 
 def passages(document: Document) -> list[Passage]:
     """The rows of the index for a document, in order."""
-    return [_passage(document, chunk) for chunk in document.chunks.order_by("ordinal")]
+    return [_passage(document, chunk) for chunk in sorted(document.chunks.all(), key=lambda chunk: chunk.ordinal)]
 
 
-def passages_of_all(batch: int = 100) -> Iterator[list[Passage]]:
-    """The rows of the index for all documents that are in it, a few documents at a time."""
+def pages_of_visible(size: int = 100, *, texts: bool = True) -> Iterator[list[Document]]:
+    """All documents that are in the index, or are to be, with their chunks at hand: some at a time, in order of id.
+    Without `texts` only the ids of the chunks are read."""
+    chunks = Chunk.objects.all() if texts else Chunk.objects.only("pk", "document")
     last: UUID | None = None
     while True:
-        documents = visible().order_by("pk").defer("text").prefetch_related("chunks")
-        page = list((documents.filter(pk__gt=last) if last else documents)[:batch])
+        documents = visible().order_by("pk").defer("text").prefetch_related(Prefetch("chunks", chunks))
+        page = list((documents.filter(pk__gt=last) if last else documents)[:size])
         if not page:
             return
-        for document in page:
-            yield [_passage(document, chunk) for chunk in document.chunks.all()]
+        yield page
         last = page[-1].pk
 
 

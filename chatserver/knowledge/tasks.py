@@ -63,6 +63,10 @@ class Hand:
                 self._put_off(document, error)
             except SoftTimeLimitExceeded:
                 self._too_long(document, step)
+            except AWAY:
+                raise
+            except Exception:
+                log.exception("document %s: an error of the server's own", document)
             return True
         return False
 
@@ -117,7 +121,7 @@ def go_on() -> None:
     hand = _hand()
     try:
         if hand.step():
-            hand.ingester.tidy()
+            hand.ingester.upkeep.tidy()
             go_on.delay()
     except AWAY as error:
         log.warning("documents wait: %s", error.message if isinstance(error, Unavailable) else "PostgreSQL is away")
@@ -145,7 +149,7 @@ def sweep() -> None:
             ingester = _hand().ingester
             waiting = ingester.repair()
             ingester.retire()
-            ingester.tidy()
+            ingester.upkeep.tidy()
     except AWAY as error:
         log.warning("no comparison of index and records now: %s", error)
         return

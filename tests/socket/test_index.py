@@ -206,18 +206,30 @@ async def test_vectors_without_a_chunk_are_not_found(uri: str) -> None:
     assert [each.chunk for each in await index.dense([1.0, 0.0, 0.0], [SHOP], 5)] == [one.chunk]
 
 
-async def test_a_rebuild_replaces_everything_under_an_open_reader(uri: str) -> None:
+async def test_a_rebuild_takes_the_place_of_all_under_an_open_reader(uri: str) -> None:
     index, reader = LanceIndex(uri), LanceIndex(uri)
     await index.add([passage("stale 旧的内容")])
     assert await found(reader, "stale") == ["stale 旧的内容"]
-    await LanceIndex(uri).rebuild([[passage("fresh 新的内容")], [passage("more 新的内容")]])
+    kept, gone, rebuilder = passage("fresh 新的内容"), passage("deleted 新的内容"), LanceIndex(uri)
+    await rebuilder.begin_rebuild()
+    await rebuilder.fill_rebuild([kept, gone])
+    await index.replace([str(uuid7())], [meanwhile := passage("meanwhile 新的内容")])
+    await index.remove([gone.document])
+    assert await found(reader, "stale 新的内容") == ["meanwhile 新的内容", "stale 旧的内容"], (
+        "the old table serves still"
+    )
+    await rebuilder.index_rebuild()
+    await rebuilder.finish_rebuild()
     assert await found(reader, "stale") == []
-    assert sorted(await found(reader, "新的内容")) == ["fresh 新的内容", "more 新的内容"]
+    assert sorted(await found(reader, "新的内容")) == [kept.text, meanwhile.text]
+    assert await LanceIndex(uri).leftovers([], building=False) == []
     await index.add([passage("later")])
     assert await found(reader, "later") == ["later"]
-    assert await index.unindexed() == 1
-    await index.clear()
-    assert await found(reader, "fresh") == []
+    await rebuilder.begin_rebuild()  # and killed
+    await rebuilder.begin_rebuild()
+    await rebuilder.finish_rebuild()
+    assert await found(reader, "新的内容") == []
+    assert await LanceIndex(uri).leftovers([], building=False) == []
 
 
 async def test_writers_and_optimisers_of_several_handles_do_not_lose_rows(uri: str) -> None:

@@ -29,13 +29,13 @@ class Command(BaseCommand):
             visible = records.visible().count()
             task = bar.add_task("Words", total=visible)
             try:
-                rest = ingester.rebuild(lambda done: bar.update(task, completed=done))
+                rest = ingester.rebuild(lambda done: bar.advance(task, done))
                 task = bar.add_task("Vectors and new documents", total=len(rest))
                 failed = 0
                 for document in rest:
                     failed += ingester.process(document) == "failed"
                     bar.advance(task)
-                ingester.tidy(always=True)
+                ingester.upkeep.tidy(always=True)
             except (Unavailable, ProviderError) as error:
                 raise CommandError(f"{error.message} Run `manage.py reindex` again.") from None
         console.print(f"{visible} documents indexed, {len(rest)} brought up to date, {failed} failed.")
