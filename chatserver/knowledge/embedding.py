@@ -139,13 +139,17 @@ class ServingEmbedder:
         return built
 
     def _key(self, model: Model) -> str:
-        """The key of the settings belongs to their endpoint: no other host is shown it."""
-        if self._settings.embed_previous_api_key:
-            return self._settings.embed_previous_api_key
-        same = urlsplit(model.base_url).hostname == urlsplit(self._settings.embed_base_url).hostname
-        return self._settings.embed_api_key if same else ""
+        """The key of the settings belongs to their endpoint: no other one is shown it."""
+        if _origin(model.base_url) == _origin(self._settings.embed_base_url):
+            return self._settings.embed_api_key
+        return self._settings.embed_previous_api_key
 
     async def _close(self, embedder: Embedder) -> None:
         with suppress(asyncio.CancelledError):
             await asyncio.sleep(CLOSE_SECONDS)
         await embedder.aclose()
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc
