@@ -8,7 +8,7 @@ SHELL := /bin/sh
 
 # Settings that may be given on the command line: make run PORT=8123 DEMO_PASSWORD=x
 SETTINGS := HOST PORT PROCESSES DATA_DIR DATABASE_URL REDIS_URL DEMO_PASSWORD DEMO_PORT DEMO_URL PUBLIC_URL LLM_BASE_URL LLM_MODEL LLM_API_KEY \
-  EMBED_BASE_URL EMBED_MODEL EMBED_API_KEY DEFAULT_LANGUAGE DEBUG
+  EMBED_BASE_URL EMBED_MODEL EMBED_API_KEY RERANK_BASE_URL RERANK_MODEL RERANK_API_KEY DEFAULT_LANGUAGE DEBUG
 export $(foreach name,$(SETTINGS),$(if $(filter command environment,$(origin $(name))),$(name)))
 
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)

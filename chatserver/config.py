@@ -38,6 +38,10 @@ class Config(Struct, frozen=True, kw_only=True):
     database_url: str = ""
     redis_url: str = ""
     index_url: str = ""
+    index_endpoint: str = ""
+    index_region: str = ""
+    index_access_key: str = ""
+    index_secret_key: str = ""
     # web
     secret_key: str = ""
     host: str = "127.0.0.1"
@@ -88,6 +92,10 @@ class Config(Struct, frozen=True, kw_only=True):
     ingest_memory_mb: Annotated[int, Meta(ge=256, le=1_000_000)] = 2048
     fetch_allow: tuple[str, ...] = ()
     fetch_pause_seconds: Annotated[float, Meta(ge=0, le=60)] = 0.5
+    # reranking
+    rerank_base_url: str = ""
+    rerank_model: str = ""
+    rerank_api_key: str = ""
     # retrieval
     passages: Annotated[int, Meta(ge=1, le=50)] = 6
 
@@ -111,6 +119,19 @@ class Config(Struct, frozen=True, kw_only=True):
         """Where LanceDB lives: a folder or an `s3://` URL."""
         return self.index_url or str(self.data / "index")
 
+    @property
+    def index_storage(self) -> dict[str, str]:
+        """What is to be known of the object storage that `index` names; without it, the AWS variables and roles of the
+        machine are used."""
+        said = {
+            "aws_endpoint": self.index_endpoint,
+            "aws_region": self.index_region or ("us-east-1" if self.index_endpoint else ""),
+            "aws_access_key_id": self.index_access_key,
+            "aws_secret_access_key": self.index_secret_key,
+            "allow_http": "true" if self.index_endpoint.startswith("http://") else "",
+        }
+        return {name: value for name, value in said.items() if value}
+
     def __repr__(self) -> str:
         return "Config(…)"  # holds secrets
 
@@ -122,8 +143,10 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 _URLS: dict[str, tuple[str, ...]] = {
     "database_url": ("postgresql", "postgres"),
     "redis_url": ("redis", "rediss", "unix"),
+    "index_endpoint": ("http", "https"),
     "llm_base_url": ("http", "https"),
     "embed_base_url": ("http", "https"),
+    "rerank_base_url": ("http", "https"),
     "public_url": ("http", "https"),
     "demo_url": ("http", "https"),
 }
@@ -147,6 +170,8 @@ def load(environ: Mapping[str, str]) -> Config:
             _check_hosts(name, values[field])
         if field.endswith("_api_key") and not (raw.isascii() and raw.isprintable()):
             raise ConfigError(f"{name} holds characters that an HTTP header cannot.")
+    if bool(values.get("index_access_key")) != bool(values.get("index_secret_key")):
+        raise ConfigError("INDEX_ACCESS_KEY and INDEX_SECRET_KEY belong together: set both, or neither.")
     if bool(values.get("embed_base_url")) and not values.get("embed_model"):
         raise ConfigError("EMBED_BASE_URL is set but EMBED_MODEL is not: name the embedding model.")
     if bool(values.get("llm_base_url")) and not values.get("llm_model"):

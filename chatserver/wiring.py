@@ -24,8 +24,8 @@ from chatserver.knowledge.embedding import ServingEmbedder
 from chatserver.knowledge.index import LanceIndex, load_library
 from chatserver.metrics import LoopLag
 from chatserver.protocol.frames import RESTART, Close
-from chatserver.providers.base import ChatModel
-from chatserver.providers.detect import choose_embedder, choose_model
+from chatserver.providers.base import ChatModel, Reranker
+from chatserver.providers.detect import choose_embedder, choose_model, choose_reranker
 from chatserver.rag.pipeline import Pipeline
 from chatserver.rag.retrieve import Retriever
 from chatserver.realtime.bus import Bus
@@ -61,6 +61,7 @@ class Services:
     index: LanceIndex
     embedder: ServingEmbedder | None
     model: ChatModel
+    reranker: Reranker | None
     retriever: Retriever
     pipeline: Pipeline
     worker: Worker
@@ -106,9 +107,10 @@ async def _start(slots: int | None) -> Services:
         sockets_per_process=settings.sockets_per_process,
     )
     configured = await asyncio.to_thread(choose_embedder, settings)  # reads a model of its own for seconds
-    index = LanceIndex(settings.index, configured)
+    index = LanceIndex(settings.index, configured, settings.index_storage)
     embedder = ServingEmbedder(store.pool, settings, configured, choose_embedder) if configured else None
-    retriever = Retriever(index, embedder)
+    reranker = choose_reranker(settings)
+    retriever = Retriever(index, embedder, reranker)
     model = await choose_model(settings)
     pipeline = Pipeline(retriever, model, passages=settings.passages)
     built = Services(
@@ -125,6 +127,7 @@ async def _start(slots: int | None) -> Services:
         index=index,
         embedder=embedder,
         model=model,
+        reranker=reranker,
         retriever=retriever,
         pipeline=pipeline,
         worker=Worker(
@@ -169,5 +172,7 @@ async def stop() -> None:
     await built.model.aclose()
     if built.embedder is not None:
         await built.embedder.aclose()
+    if built.reranker is not None:
+        await built.reranker.aclose()
     await built.store.close()
     await built.redis.aclose()

@@ -1,6 +1,6 @@
 """An index that lives in memory: BM25 and cosine over a few thousand passages, for tests of what searches.
 
-It cuts text by `terms` like the real index, so what is measured with it holds there. A search is O(postings of the
+It cuts text by `indexed_terms` like the real index, so what is measured with it holds there. A search is O(postings of the
 query's terms); nothing is ever evicted.
 """
 
@@ -13,9 +13,9 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from chatserver.keywords import indexed_terms, query_terms
 from chatserver.rag.split import indexed_text
 from chatserver.rag.types import Passage
-from chatserver.text import terms
 
 __all__ = ["MemoryIndex"]
 
@@ -36,32 +36,44 @@ class MemoryIndex:
         return len(self._passages)
 
     def add(self, passage: Passage, vector: Sequence[float] | None = None) -> None:
-        found = terms(indexed_text(passage.title, passage.heading, passage.text))
+        found = indexed_terms(indexed_text(passage.title, passage.heading, passage.text))
         for term, count in Counter(found).items():
             self._postings[term].append((len(self._passages), count))
         self._passages.append(passage)
         self._vectors.append(vector)
         self._lengths.append(len(found))
 
-    async def lexical(self, query: str, collections: Sequence[str], k: int) -> list[Passage]:
+    async def snapshot(self) -> MemoryIndex:
+        return self
+
+    async def lexical(
+        self, query: str, collections: Sequence[str], k: int, documents: Sequence[str] = ()
+    ) -> list[Passage]:
         scores: defaultdict[int, float] = defaultdict(float)
         mean = sum(self._lengths) / max(1, len(self._lengths))
-        for term in dict.fromkeys(terms(query)):
+        for term, weight in query_terms(query).items():
             postings = self._postings.get(term, ())
             idf = math.log(1 + (len(self._passages) - len(postings) + 0.5) / (len(postings) + 0.5))
             for n, count in postings:
-                scores[n] += idf * count * (K1 + 1) / (count + K1 * (1 - B + B * self._lengths[n] / mean))
-        best = heapq.nlargest(k, self._allowed(scores, collections), key=lambda item: item[1])
+                scores[n] += weight * idf * count * (K1 + 1) / (count + K1 * (1 - B + B * self._lengths[n] / mean))
+        best = heapq.nlargest(k, self._allowed(scores, collections, documents), key=lambda item: item[1])
         return [replace(self._passages[n], lexical=score) for n, score in best]
 
-    async def dense(self, vector: Sequence[float], collections: Sequence[str], k: int) -> list[Passage]:
+    async def dense(
+        self, vector: Sequence[float], collections: Sequence[str], k: int, documents: Sequence[str] = ()
+    ) -> list[Passage]:
         scores = {
             n: sum(a * b for a, b in zip(vector, own, strict=True))
             for n, own in enumerate(self._vectors)
             if own is not None
         }
-        best = heapq.nlargest(k, self._allowed(scores, collections), key=lambda item: item[1])
+        best = heapq.nlargest(k, self._allowed(scores, collections, documents), key=lambda item: item[1])
         return [replace(self._passages[n], dense=score) for n, score in best]
 
-    def _allowed(self, scores: dict[int, float], collections: Sequence[str]) -> list[tuple[int, float]]:
-        return [item for item in scores.items() if self._passages[item[0]].collection in collections]
+    def _allowed(
+        self, scores: dict[int, float], collections: Sequence[str], documents: Sequence[str]
+    ) -> list[tuple[int, float]]:
+        def allowed(passage: Passage) -> bool:
+            return passage.collection in collections and (not documents or passage.document in documents)
+
+        return [item for item in scores.items() if allowed(self._passages[item[0]])]

@@ -51,7 +51,9 @@ class User(Struct, frozen=True, omit_defaults=False):
 
 
 class Source(Struct, frozen=True, omit_defaults=True):
-    """A passage an answer cites as `[n]`. `quote` is short (<= 400 characters); `where` is a page or heading path."""
+    """A passage an answer cites as `[n]`. `quote` is short (<= 400 characters); `where` is page and heading path in one
+    line. `start` and `end`: where the quote stands in the document's text, in characters; both 0 where it is not known.
+    """
 
     n: int
     document: str
@@ -59,6 +61,10 @@ class Source(Struct, frozen=True, omit_defaults=True):
     url: str | None = None
     quote: str = ""
     where: str = ""
+    page: int | None = None
+    heading: str = ""
+    start: int = 0
+    end: int = 0
 
 
 class Message(Struct, kw_only=True):

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-__all__ = ["ChatMessage", "ChatModel", "Embedder", "Excerpt", "Finish", "Prompt", "Text", "Usage", "Vector"]
+__all__ = ["ChatMessage", "ChatModel", "Embedder", "Excerpt", "Finish", "Prompt", "Reranker", "Text", "Usage", "Vector"]
 
 
 class ChatMessage(Struct, frozen=True):
@@ -86,6 +86,17 @@ class Embedder(Protocol):
 
     async def embed(self, texts: Sequence[str], *, query: bool = False) -> list[list[float]]:
         """One L2-normalised vector of `dimensions` floats per text, in order. Raises `ProviderError`."""
+        ...
+
+    async def aclose(self) -> None: ...
+
+
+class Reranker(Protocol):
+    name: str
+
+    async def rank(self, query: str, texts: Sequence[str]) -> list[float]:
+        """How well each text answers the query, in the order of the texts; only comparable with each other. Raises
+        `ProviderError`."""
         ...
 
     async def aclose(self) -> None: ...

@@ -84,7 +84,7 @@ def failure_of(status: int, body: bytes, headers: httpx.Headers, *, model: str =
     detail = f"HTTP {status}: {said(body)}"
     wait = retry_after(headers)
     if status in (401, 403):
-        return failure("auth", f"{detail} (check LLM_API_KEY or EMBED_API_KEY)", model=model)
+        return failure("auth", f"{detail} (check LLM_API_KEY, EMBED_API_KEY or RERANK_API_KEY)", model=model)
     if status == 404:
         return failure(
             "refused", f"{detail} (check the model's name and that the base URL ends before its last path)", model=model

@@ -10,12 +10,13 @@ import msgspec
 from msgspec import Struct
 
 from chatserver.config import Config
-from chatserver.providers.base import ChatModel, Embedder
+from chatserver.providers.base import ChatModel, Embedder, Reranker
 from chatserver.providers.embeddings import OnnxEmbedder, OpenAIEmbedder
 from chatserver.providers.extractive import Extractive
 from chatserver.providers.openai import OpenAIChat
+from chatserver.providers.rerank import HttpReranker
 
-__all__ = ["OLLAMA", "choose_embedder", "choose_model"]
+__all__ = ["OLLAMA", "choose_embedder", "choose_model", "choose_reranker"]
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,13 @@ def choose_embedder(config: Config) -> Embedder | None:
     if config.embed_base_url:
         return OpenAIEmbedder(config.embed_base_url, config.embed_model, config.embed_api_key)
     return OnnxEmbedder(config.embed_model) if config.embed_model else None
+
+
+def choose_reranker(config: Config) -> Reranker | None:
+    """`RERANK_BASE_URL`, or none."""
+    if not config.rerank_base_url:
+        return None
+    return HttpReranker(config.rerank_base_url, config.rerank_model, config.rerank_api_key)
 
 
 def _openai(config: Config, base_url: str, model: str) -> OpenAIChat:

@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from itertools import batched
 from typing import Any
 
-import httpx
 import msgspec
 from msgspec import Struct
 
 from chatserver.errors import ProviderError
-from chatserver.providers.border import failure, failure_of, provider_errors, tls
+from chatserver.providers.border import failure
 from chatserver.providers.embedding_names import is_multilingual, prefix
+from chatserver.providers.endpoint import Endpoint
 from chatserver.providers.onnx import OnnxEmbedder
 
 __all__ = ["OnnxEmbedder", "OpenAIEmbedder"]
@@ -65,20 +65,22 @@ class OpenAIEmbedder:
         self.name = model
         self.dimensions = 0
         self.multilingual = is_multilingual(model)
-        self._url = f"{base_url.rstrip('/')}/embeddings"
-        self._key = api_key
+        self._endpoint = Endpoint(
+            f"{base_url.rstrip('/')}/embeddings",
+            api_key,
+            model=MODEL,
+            seconds=REQUEST_SECONDS,
+            connect=CONNECT_SECONDS,
+            body_bytes=BODY_BYTES,
+        )
         self._retries = retries
-        self._client: httpx.AsyncClient | None = None
         self._quiet_until = 0.0
-        tls()
 
     def __repr__(self) -> str:
         return f"OpenAIEmbedder({self.name!r})"  # never the key
 
     async def aclose(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        await self._endpoint.aclose()
 
     async def embed(self, texts: Sequence[str], *, query: bool = False) -> list[list[float]]:
         """One vector of length 1 per text, in order. Texts are cut to `INPUT_CHARS`. Raises `ProviderError`."""
@@ -119,12 +121,7 @@ class OpenAIEmbedder:
         raise AssertionError("the last attempt returns or raises")
 
     async def _once(self, inputs: list[str]) -> list[list[float]]:
-        try:
-            with provider_errors(MODEL):
-                async with asyncio.timeout(REQUEST_SECONDS):
-                    body = await self._post({"model": self.name, "input": inputs})
-        except TimeoutError as error:
-            raise failure("timeout", f"no answer within {REQUEST_SECONDS:g} s", model=MODEL) from error
+        body = await self._endpoint.post({"model": self.name, "input": inputs})
         if not body.strip():
             raise failure("empty", "no body", model=MODEL)
         try:
@@ -137,25 +134,6 @@ class OpenAIEmbedder:
         if len(rows) != len(inputs) or [_place(i, row) for i, row in enumerate(rows)] != list(range(len(inputs))):
             raise failure("malformed", f"{len(rows)} vectors for {len(inputs)} texts", model=MODEL)
         return [self._vector(row.embedding) for row in rows]
-
-    async def _post(self, body: dict[str, Any]) -> bytes:
-        if self._client is None:
-            self._client = httpx.AsyncClient(
-                verify=tls(),
-                headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
-                timeout=httpx.Timeout(REQUEST_SECONDS, connect=CONNECT_SECONDS),
-                limits=httpx.Limits(max_connections=50, max_keepalive_connections=10),
-            )
-        async with self._client.stream("POST", self._url, json=body) as response:
-            found = bytearray()
-            async for piece in response.aiter_bytes():
-                found += piece
-                if len(found) > BODY_BYTES:
-                    raise failure("malformed", f"an answer of more than {BODY_BYTES} bytes", model=MODEL)
-            if not response.is_success:
-                said = bytes(found[:65536]).replace(self._key.encode() or b"\0", b"***")
-                raise failure_of(response.status_code, said, response.headers, model=MODEL)
-        return bytes(found)
 
     def _vector(self, found: Any) -> list[float]:
         try:

@@ -58,6 +58,10 @@ _NOTHING: dict[Language, str] = {
     "en": "I found nothing about this in the documents I was given. Try other words, or ask about what they cover.",
     "zh": "在已提供的文档中没有找到与此相关的内容。可以换一种说法，或者询问文档中涉及的内容。",
 }
+_WITHHELD: dict[Language, str] = {
+    "en": " Here I use only what everyone in this room may read. You may read more: ask me in a room of your own.",
+    "zh": "在这里我只使用房间里所有人都有权阅读的文档；你有权阅读的更多，可以在只有你的房间里再问我。",
+}
 _UNQUOTABLE: dict[Language, str] = {
     "en": "I found documents that may be related, but no sentence in them that answers this.",
     "zh": "找到了可能相关的文档，但其中没有能回答这个问题的句子。",
@@ -81,8 +85,10 @@ def small_talk(text: str, locale: str = "en") -> str:
     return _LINES[language(text, locale)][_kind(text) or "who"]
 
 
-def nothing_found(text: str, locale: str = "en") -> str:
-    return _NOTHING[language(text, locale)]
+def nothing_found(text: str, locale: str = "en", *, withheld: bool = False) -> str:
+    """`withheld`: whoever asks may read more than what was searched."""
+    tongue = language(text, locale)
+    return _NOTHING[tongue] + (_WITHHELD[tongue] if withheld else "")
 
 
 def nothing_quotable(text: str, locale: str = "en") -> str:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
+from typing import NamedTuple
 
 from chatserver.protocol.frames import Source
 
-__all__ = ["HELD_CHARS", "Citations", "cited"]
+__all__ = ["HELD_CHARS", "Citations", "Mark", "cited"]
 
 _SPACES = 8
 _RUN = 32
@@ -34,6 +35,14 @@ _NUMBERS = re.compile(rf"\s*{_ITEM}(?:{_JOIN}{_ITEM})*\s*(?:†[^†]*)?", re.IG
 _RANGE = re.compile(rf"(\d{{1,3}})(?:\s*(?:[-–—~～]|至|到|to)\s*(?:{_LABEL}\s*)?[\^#]?(\d{{1,3}}))?", re.IGNORECASE)
 
 
+class Mark(NamedTuple):
+    """A citation of source `n` at `text[start:end]`."""
+
+    n: int
+    start: int
+    end: int
+
+
 class Citations:
     """Feed it a model's text. `[1, 2]`, `[1-3]`, `[^1]`, `【1】`, `[Source 1]` leave as `[1][2]` …; a number that names
     none of `known` is taken out. Links (`[1](…)`), escapes (`\\[`) and code pass untouched.
@@ -48,6 +57,9 @@ class Citations:
         self._code = 0
         self._line_begins = True
         self._cited: dict[int, None] = {}
+        self._left = 0
+        self.marks: list[Mark] = []
+        """Where each citation stands in the text that left so far."""
 
     @property
     def cited(self) -> tuple[int, ...]:
@@ -69,6 +81,7 @@ class Citations:
         while at < len(self._buffer) and (step := self._step(at, final)) is not None:
             at, piece = step
             out.append(piece)
+            self._left += len(piece)
         self._buffer = self._buffer[at:]
         return "".join(out)
 
@@ -135,6 +148,9 @@ class Citations:
         if not numbers:
             # "It is so [9]." must not leave "It is so .", nor "so [9]it" become "soit".
             before = before[:1] if after.isalnum() else ""
+        stands = self._left + len(before)
+        for n in numbers:
+            self.marks.append(Mark(n, stands, stands := stands + len(f"[{n}]")))
         return closes + 1, before + "".join(f"[{n}]" for n in numbers)
 
     def _decided(self, closes: int) -> bool:

@@ -38,15 +38,22 @@ def relevant(question: str, found: Sequence[Passage]) -> list[Passage]:
     """Those of `found` (best first) that share something with the question; none if even the best share too little."""
     asked = keywords(question)
     held = [asked.keys() & set(terms(f"{each.title} {each.heading} {each.text}")) for each in found]
+    # What shares only function words with the question was found because there is nothing else.
+    about = [n for n, (words, each) in enumerate(zip(held, found, strict=True)) if words or _alike(each)]
+    found, held = [found[n] for n in about], [held[n] for n in about]
     weights = {
         term: weight * math.log(1 + len(found) / (1 + sum(term in words for words in held)))
         for term, weight in asked.items()
     }
     total = sum(weights.values()) or 1.0
     shares = [sum(weights[term] for term in words) / total for words in held]
-    alike = [(passage.dense or 0.0) >= ALIKE for passage in found]
+    alike = [_alike(passage) for passage in found]
     least = FEW_CJK if cjk_share(question) > CJK_SHARE else FEW
     needed = COVERED * (least + (1 - least) * min(1.0, len(found) / MANY))
     if not any(alike) and max(shares, default=0.0) < needed:
         return []
     return [passage for passage, share, close in zip(found, shares, alike, strict=True) if share or close]
+
+
+def _alike(passage: Passage) -> bool:
+    return (passage.dense or 0.0) >= ALIKE

@@ -21,12 +21,14 @@ class Turn(Struct, frozen=True):
 
 
 class Question(Struct, frozen=True, kw_only=True):
-    """`collections`: ids of the only collections that may be searched; `history`: oldest first."""
+    """`collections`: ids of the only collections that may be searched; `history`: oldest first. `withheld`: who asks may
+    read more than is searched, because not all who will read the answer may."""
 
     text: str
     history: tuple[Turn, ...] = ()
     collections: tuple[str, ...] = ()
     locale: str = "en"
+    withheld: bool = False
 
 
 class Passage(Struct, frozen=True, kw_only=True):
@@ -49,11 +51,20 @@ class Passage(Struct, frozen=True, kw_only=True):
 
 
 class Index(Protocol):
-    """The two legs of retrieval over one index; each returns up to `k` passages, best first."""
+    """The two legs of retrieval over one index; each returns up to `k` passages, best first, of `collections` and,
+    where any are given, only of `documents`."""
 
-    async def lexical(self, query: str, collections: Sequence[str], k: int) -> list[Passage]: ...
+    async def snapshot(self) -> Index:
+        """The index as it is now, for searches that belong together."""
+        ...
 
-    async def dense(self, vector: Sequence[float], collections: Sequence[str], k: int) -> list[Passage]: ...
+    async def lexical(
+        self, query: str, collections: Sequence[str], k: int, documents: Sequence[str] = ()
+    ) -> list[Passage]: ...
+
+    async def dense(
+        self, vector: Sequence[float], collections: Sequence[str], k: int, documents: Sequence[str] = ()
+    ) -> list[Passage]: ...
 
 
 class Stage(Struct, frozen=True, tag=True):
@@ -67,7 +78,7 @@ class Sources(Struct, frozen=True, tag=True):
 
 
 class Delta(Struct, frozen=True, tag=True):
-    """The next piece of the final text; the deltas joined are exactly `Done.text`."""
+    """The next piece of the text."""
 
     text: str
 

@@ -40,11 +40,17 @@ RELEASE = """UPDATE rooms_job SET state = 'pending', attempt = attempt + 1, work
   WHERE message IN (SELECT message FROM rooms_job WHERE state = 'running' AND worker = $1 ORDER BY message FOR UPDATE)
   RETURNING message"""
 
-# A room that a visitor is in is answered from public collections only: its every member reads the answer.
-CONTEXT = """SELECT q.text, q.seq, s.locale, s.assistant_name,
-    (SELECT json_agg(c.id) FROM knowledge_collection c WHERE c.site_id = r.site_id AND (c.visibility = 'public'
-       OR NOT EXISTS (SELECT 1 FROM rooms_member b JOIN sites_user v ON v.id = b.user_id
-                       WHERE b.room_id = r.id AND v.kind = 'visitor'))) AS collections,
+# Every member of a room reads the answer, so it comes from what all of them may read.
+CONTEXT = """WITH collections AS (
+    SELECT c.id, knowledge_readable(c, q.author_id) AS asker, c.visibility = 'public' OR NOT EXISTS (
+             SELECT 1 FROM rooms_member b WHERE b.room_id = m.room_id AND NOT knowledge_readable(c, b.user_id)) AS room
+      FROM rooms_message m JOIN rooms_message q ON q.id = m.question JOIN rooms_room r ON r.id = m.room_id
+      JOIN knowledge_collection c ON c.site_id = r.site_id WHERE m.id = $1::uuid)
+  SELECT q.text, q.seq, s.locale, s.assistant_name,
+    (SELECT json_agg(id) FROM collections WHERE room) AS collections,
+    EXISTS (SELECT 1 FROM collections WHERE asker AND NOT room) AND NOT EXISTS (
+      SELECT 1 FROM rooms_member b JOIN sites_user v ON v.id = b.user_id  -- visitors are told nothing of it
+       WHERE b.room_id = r.id AND v.kind = 'visitor') AS withheld,
     (SELECT json_agg(json_build_object('role', t.role, 'text', t.text) ORDER BY t.seq) FROM (
        SELECT m.seq, m.text, CASE WHEN m.author_id = $2::uuid THEN 'assistant' ELSE 'user' END AS role
          FROM rooms_message m WHERE m.room_id = r.id AND m.seq < q.seq AND m.text <> ''
@@ -155,6 +161,7 @@ class Jobs:
             history=_turns.decode(row["history"]) if row["history"] else (),
             collections=_ids.decode(row["collections"]) if row["collections"] else (),
             locale=row["locale"],
+            withheld=row["withheld"],
         )
 
 

@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from chatserver.ids import uuid7
 from chatserver.protocol.frames import User
+from chatserver.providers.scripted import pieces
 from tests.api import DEADLINE, UPLOAD_BYTES, Api, background_worker, problem
 from tests.chat import Chat
 from tests.credentials import access_token
@@ -27,6 +28,11 @@ GAPS = "/api/v1/gaps"
 async def worker(api: Api) -> AsyncIterator[None]:
     async with background_worker(api.environ):
         yield
+
+
+@pytest.fixture(autouse=True)
+def _said(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api.model, "pieces", api.model.pieces)  # to have them back after the test
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -55,8 +61,9 @@ async def gaps(owner: Owner, **params: int) -> list[dict[str, Any]]:
     return found
 
 
-async def write(owner: Owner, gap: dict[str, Any], text: str, **more: Any) -> str:
-    """Write the answer; returns the document's id."""
+async def write(api: Api, owner: Owner, gap: dict[str, Any], text: str, **more: Any) -> str:
+    """Write the answer, which the model will repeat; returns the document's id."""
+    api.model.pieces = pieces(f"{text} [1]")
     messages = [question["message"] for question in gap["questions"]]
     answer = await owner.post(f"{GAPS}/{gap['id']}/answer", json={"text": text, "messages": messages, **more})
     assert answer.status_code == 202, answer.text
@@ -99,7 +106,7 @@ async def test_a_written_answer_takes_the_place_of_the_one_that_found_nothing(
 
     async with Chat(api.server.ws, access_token(asker.id)) as chat:
         await chat.hello(room)
-        document = await write(owner, gap, "Shipping to Norway takes five days and costs nine euros.")
+        document = await write(api, owner, gap, "Shipping to Norway takes five days and costs nine euros.")
         await chat.until(lambda: chat.model.rooms[room].messages[latest["id"]]["attempt"] == 2)
         await chat.until(lambda: chat.model.rooms[room].messages[latest["id"]]["status"] == "complete")
         answer = chat.model.rooms[room].messages[latest["id"]]
@@ -115,9 +122,9 @@ async def test_a_written_answer_takes_the_place_of_the_one_that_found_nothing(
 async def test_writing_it_again_replaces_it_and_asks_again(api: Api, site: Site, owner: Owner, asker: User) -> None:
     asked = await ask(api, asker, await room_of(api, site, asker), "Which warranty has the kettle?")
     (gap,) = await gaps(owner)
-    old = await write(owner, gap, "The kettle has a warranty of one year.", title="Warranty of the kettle")
+    old = await write(api, owner, gap, "The kettle has a warranty of one year.", title="Warranty of the kettle")
     await until_attempt(api, asked["id"], 2)
-    new = await write(owner, gap, "The kettle has a warranty of two years.", title="Warranty of the kettle")
+    new = await write(api, owner, gap, "The kettle has a warranty of two years.", title="Warranty of the kettle")
     answer = await until_attempt(api, asked["id"], 3)
     assert [source.document for source in answer.sources] == [new]
     await owner.until(new, "ready")
@@ -128,12 +135,12 @@ async def test_an_answer_that_is_there_already_is_used_at_once(api: Api, site: S
     text = {"text": "The toaster has two slots.", "title": "Slots of the toaster"}
     await ask(api, asker, await room_of(api, site, asker), "How many slots has the toaster?")
     (gap,) = await gaps(owner)
-    document = await write(owner, gap, **text)
+    document = await write(api, owner, gap, **text)
     await owner.until(document, "ready")
     # Nothing of it is in the documents, so it is a gap of its own; the manager knows better.
     other = await ask(api, asker, await room_of(api, site, asker), "Zwei Scheiben auf einmal?")
     (gap,) = await gaps(owner)
-    assert await write(owner, gap, **text) == document
+    assert await write(api, owner, gap, **text) == document
     await until_attempt(api, other["id"], 2)
 
 
@@ -146,7 +153,7 @@ async def test_where_a_person_answers_by_now_the_question_before_is_asked_again(
     olga = await api.member("Otto", "operator", site)
     assert (await api.client(olga).post(f"/api/v1/rooms/{room}/owner")).status_code == 204
     (gap,) = await gaps(owner)
-    document = await write(owner, gap, "The mixer is as loud as a hair dryer.", title="Is the mixer loud?")
+    document = await write(api, owner, gap, "The mixer is as loud as a hair dryer.", title="Is the mixer loud?")
     answer = await until_attempt(api, older["id"], 2)
     assert [source.document for source in answer.sources] == [document]
     assert (await message_of(api, latest["id"])).attempt == 1
@@ -160,11 +167,11 @@ async def test_a_gap_opens_again_when_the_new_answer_is_no_better(
     made = await owner.post("/api/v1/collections", json={"name": "Staff", "visibility": "internal"})
     asked = await ask(api, asker, await room_of(api, site, asker), "Where is the coat check?")
     (gap,) = await gaps(owner)
-    await write(owner, gap, "The coat check is on floor one.", collection=made.json()["id"])
+    await write(api, owner, gap, "The coat check is on floor one.", collection=made.json()["id"])
     assert (await until_attempt(api, asked["id"], 2)).sources == [], "a visitor is not answered from it"
     (again,) = await gaps(owner)
     assert again["id"] == gap["id"]
-    await write(owner, again, "The coat check is on floor one.")
+    await write(api, owner, again, "The coat check is on floor one.")
     assert len((await until_attempt(api, asked["id"], 3)).sources) == 1
     assert await gaps(owner) == []
 

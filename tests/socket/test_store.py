@@ -310,6 +310,44 @@ async def test_the_context_of_an_answer(store: Store, site: Site, ann: User) -> 
     assert len((await store.context(job)).collections) == 1, "a visitor reads along"
 
 
+async def test_a_room_is_answered_from_what_all_its_members_may_read(store: Store, site: Site, ann: User) -> None:
+    collection = await store.pool.fetchval(
+        """INSERT INTO knowledge_collection(id, site_id, name, visibility, created)
+           VALUES (gen_random_uuid(), $1::uuid, 'salaries', 'restricted', now()) RETURNING id::text""",
+        site.id,
+    )
+    room = await site.room(store, ann)
+    await store.append(draft(room, ann, "1", "What does Bob earn?"))
+    (job,) = await store.claim("w", 1)
+
+    async def context() -> tuple[bool, bool]:
+        question = await store.context(job)
+        return collection in question.collections, question.withheld
+
+    async def reader(user: User) -> None:
+        await store.pool.execute(
+            "INSERT INTO knowledge_collection_readers(collection_id, user_id) VALUES ($1::uuid, $2::uuid)",
+            *(collection, user.id),
+        )
+
+    assert await context() == (False, False), "not even who asks may read it"
+    await reader(ann)
+    assert await context() == (True, False)
+    bob = await site.user("Bob")
+    await store.add_member(room, bob.id)
+    assert await context() == (False, True), "one may not: Ann can ask alone"
+    await reader(bob)
+    assert await context() == (True, False)
+    chief = await site.user("Chief")
+    await store.pool.execute(
+        "INSERT INTO sites_sitemember(site_id, user_id, role) VALUES ($1::uuid, $2::uuid, 'admin')", site.id, chief.id
+    )
+    await store.add_member(room, chief.id)
+    assert await context() == (True, False), "who manages the site's documents may read them"
+    await store.add_member(room, (await site.user("Guest", kind="visitor")).id)
+    assert await context() == (False, False), "a visitor is not told what there is"
+
+
 async def test_reading_only_grows(store: Store, site: Site, ann: User) -> None:
     bob = await site.user("Bob")
     room = await site.room(store, ann, bob, policy="off")

@@ -151,7 +151,8 @@ name: string
 kind: ("assistant" | "operator" | "system" | "user" | "visitor")
 }
 /**
- * A passage an answer cites as `[n]`. `quote` is short (<= 400 characters); `where` is a page or heading path.
+ * A passage an answer cites as `[n]`. `quote` is short (<= 400 characters); `where` is page and heading path in one
+ * line. `start` and `end`: where the quote stands in the document's text, in characters; both 0 where it is not known.
  */
 export interface Source {
 n: number
@@ -160,6 +161,10 @@ title: string
 url?: (string | null)
 quote?: string
 where?: string
+page?: (number | null)
+heading?: string
+start?: number
+end?: number
 }
 export interface Error {
 type: "error"

@@ -1,0 +1,20 @@
+"""Who may read a collection, as one rule for whoever asks it in SQL: a person's own questions, and those of a room."""
+
+from django.db import migrations
+
+CREATE = """CREATE FUNCTION knowledge_readable(c knowledge_collection, reader uuid)
+RETURNS boolean LANGUAGE sql STABLE AS $$
+  SELECT c.visibility = 'public' OR EXISTS (
+    SELECT 1 FROM sites_user u WHERE u.id = reader AND (
+      (c.visibility = 'internal' AND u.kind <> 'visitor') OR u.is_superuser
+      OR EXISTS (SELECT 1 FROM sites_sitemember m WHERE m.user_id = u.id AND m.site_id = c.site_id AND m.role = 'admin')
+      OR EXISTS (SELECT 1 FROM knowledge_collection_readers r WHERE r.user_id = u.id AND r.collection_id = c.id)))
+$$"""
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("knowledge", "0004_websource_look"),
+        ("sites", "0002_site_texts"),
+    ]
+    operations = [migrations.RunSQL(CREATE, "DROP FUNCTION knowledge_readable(knowledge_collection, uuid)")]
