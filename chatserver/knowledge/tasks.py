@@ -14,10 +14,11 @@ from datetime import timedelta
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import InterfaceError, OperationalError
+from redis import RedisError
 
 from chatserver.celery import TASK_SECONDS, app
 from chatserver.config import config
-from chatserver.errors import ProviderError, Unavailable
+from chatserver.errors import ConfigError, ProviderError, Unavailable
 from chatserver.knowledge import progress, records, work
 from chatserver.knowledge.ingest import Ingester
 from chatserver.knowledge.models import Document
@@ -49,9 +50,15 @@ class Hand:
     def step(self) -> bool:
         """Bring one document further: read one while any waits to be read, so that it is found by its words; else make
         vectors for a while. False when there is nothing to do, or nothing that can be done now."""
-        if self._rested("parse") and self._take("parse", lambda: True):
-            return True
-        return self._rested("parse") and self._rested("embed") and self.ingester.embeds and self._take("embed")
+        if not self._rested("parse"):
+            return False
+        try:
+            if self._take("parse", lambda: True):
+                return True
+            return self._rested("embed") and self.ingester.embeds and self._take("embed")
+        except AWAY:
+            self._rest("parse")
+            raise
 
     def _take(self, step: Step, pause: Callable[[], bool] | None = None) -> bool:
         for document in work.waiting(step):
@@ -70,8 +77,8 @@ class Hand:
             return True
         return False
 
-    def rest(self, step: Step, at_least: float = 0.0) -> None:
-        """Leave a step alone for a while; "parse" stands for everything."""
+    def _rest(self, step: Step, at_least: float = 0.0) -> None:
+        """Leave a step alone for a while; without "parse" nothing is done."""
         _, before = self._rests.get(step, (0.0, REST_SECONDS / 2))
         seconds = min(REST_MAX, max(at_least, before * 2))
         self._rests[step] = (time.monotonic() + seconds, seconds)
@@ -85,7 +92,7 @@ class Hand:
             work.postpone(document, error.message, REFUSED_WAIT)
         else:
             work.postpone(document, error.message)
-            self.rest("embed", error.retry_after or 0.0)
+            self._rest("embed", error.retry_after or 0.0)
 
     def _too_long(self, document: str, step: Step) -> None:
         log.warning("document %s: took longer than %d s", document, TASK_SECONDS)
@@ -118,14 +125,15 @@ def _hand() -> Hand:
 @app.task(ignore_result=True)  # type: ignore[untyped-decorator]
 def go_on() -> None:
     """Take one step of what is waiting, and come again while there is more."""
-    hand = _hand()
     try:
+        hand = _hand()
         if hand.step():
             hand.ingester.upkeep.tidy()
             go_on.delay()
     except AWAY as error:
         log.warning("documents wait: %s", error.message if isinstance(error, Unavailable) else "PostgreSQL is away")
-        hand.rest("parse")
+    except ConfigError as error:
+        log.error("documents wait: %s", error)
 
 
 @app.task(ignore_result=True)  # type: ignore[untyped-decorator]
@@ -163,7 +171,7 @@ def enqueue(document_id: str) -> bool:
         progress.announce(document)
     try:
         _call()
-    except (OSError, go_on.OperationalError) as error:
+    except (OSError, RedisError, go_on.OperationalError) as error:
         log.warning("document %s waits for the next look: %s", document_id, error)
         return False
     return True

@@ -320,6 +320,44 @@ def test_what_the_embedder_refuses_does_not_hold_up_the_others(
     assert statuses() == ["ready", "ready"]
 
 
+QUEUED = """
+import sys
+from pathlib import Path
+import django
+django.setup()
+from chatserver.knowledge import tasks
+from tests.own_redis import OwnRedis
+
+redis = OwnRedis(Path(sys.argv[2]))
+redis.start()
+said = [tasks.enqueue(sys.argv[1])]
+redis.stop()
+said += [tasks.enqueue(sys.argv[1]), tasks.enqueue(sys.argv[1])]
+redis.start()
+said += [tasks.enqueue(sys.argv[1])]
+redis.stop()
+print(said)
+"""
+
+
+def test_an_upload_while_redis_is_away_waits_in_the_records(
+    collection: Collection, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, database_url: str
+) -> None:
+    document = give(collection, tmp_path / "a.md", "aaa")
+    folder = tmp_path_factory.mktemp("redis")
+    done = subprocess.run(
+        [sys.executable, "-c", QUEUED, str(document.pk), str(folder)],
+        cwd=ROOT,
+        env=os.environ | {"DATABASE_URL": database_url, "REDIS_URL": f"unix://{folder}/redis.sock"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "[True, False, False, True]"), done.stderr
+    assert list(work.waiting("parse")) == [str(document.pk)]
+
+
 def test_progress_that_nobody_can_hear_costs_nothing(
     hand: Hand, collection: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
