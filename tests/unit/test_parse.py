@@ -233,7 +233,14 @@ def test_a_reader_that_hangs_is_ended(write: Write, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(parsing.sys, "executable", str(hanging))
     impatient = replace(config(), parse_seconds=1)
     monkeypatch.setattr(parsing, "config", lambda: impatient)
+    monkeypatch.setattr(parsing, "WAIT_SECONDS", 0)
     assert "more than 1 seconds" in refused(write("a.pdf", pdf([["words"]])))
+
+
+def test_a_reader_that_computes_without_end_is_ended(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    impatient = replace(config(), parse_seconds=2)
+    monkeypatch.setattr(parsing, "config", lambda: impatient)
+    assert "more than 2 seconds" in refused(write("a.md", "[" * 1_000_000))
 
 
 def test_a_reader_that_needs_too_much_memory_is_ended(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
