@@ -9,14 +9,16 @@ watches over those.
 from __future__ import annotations
 
 import os
+import signal
 import warnings
 from urllib.parse import parse_qs, urlsplit
 
 from celery import Celery
 from celery.platforms import SecurityWarning
-from celery.signals import worker_process_init, worker_ready
+from celery.signals import beat_embedded_init, worker_process_init, worker_ready
 
 from chatserver.config import config
+from chatserver.processes import end_with_parent
 
 __all__ = ["TASK_SECONDS", "app", "broker_url"]
 
@@ -98,6 +100,12 @@ app.conf.update(
     enable_utc=True,
 )
 app.autodiscover_tasks(["chatserver.knowledge", "chatserver.knowledge.web"])
+
+
+@beat_embedded_init.connect  # type: ignore[untyped-decorator]
+def _go_too(**_: object) -> None:
+    """Whatever ends the worker: who keeps its time goes with it."""
+    end_with_parent(signal.SIGTERM)
 
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]

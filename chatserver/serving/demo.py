@@ -15,8 +15,8 @@ from typing import Any
 from msgspec import Struct
 
 from chatserver.config import BASE_DIR, Config
+from chatserver.processes import end_with_parent
 from chatserver.rooms.store import Store
-from chatserver.serving.embedded import end_with_parent
 from chatserver.sites.models import Site, SiteMember, User
 
 __all__ = ["KEY", "Demo", "ingest_documentation", "make_demo", "refresh_demo"]

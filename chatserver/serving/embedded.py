@@ -8,7 +8,6 @@ owns the engines of a data directory; others that find them running use them.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import fcntl
 import hashlib
 import json
@@ -17,7 +16,6 @@ import pwd
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -28,10 +26,10 @@ from typing import Any, ClassVar, Self
 from urllib.parse import quote
 
 from chatserver.errors import EngineMissing
+from chatserver.processes import end_with_parent
 
-__all__ = ["Engines", "end_with_parent", "engines_alive", "redis_binary"]
+__all__ = ["Engines", "engines_alive", "redis_binary"]
 
-PR_SET_PDEATHSIG = 1
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 SOCKET_DIR_BYTES = 80
@@ -365,12 +363,6 @@ def _await_stale_postmaster(data: Path) -> None:
             lock.unlink(missing_ok=True)
             return
         time.sleep(0.05)
-
-
-def end_with_parent(how: signal.Signals) -> None:
-    """In a child, before it executes: the kernel sends it `how` when its parent dies."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(how))
 
 
 def _end(process: subprocess.Popen[bytes], how: signal.Signals) -> None:

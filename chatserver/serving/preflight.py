@@ -13,8 +13,8 @@ import redis
 
 from chatserver.config import BASE_DIR, Config, config
 from chatserver.errors import ConfigError, EngineMissing
+from chatserver.processes import end_with_parent
 from chatserver.providers.detect import choose_embedder
-from chatserver.serving.embedded import end_with_parent
 
 __all__ = ["check_embedder", "check_redis", "free_port", "free_port_after"]
 

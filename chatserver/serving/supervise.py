@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from chatserver.serving.embedded import end_with_parent
+from chatserver.processes import end_with_parent
 
 __all__ = ["Child", "Supervisor"]
 
