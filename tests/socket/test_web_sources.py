@@ -18,7 +18,7 @@ from chatserver.knowledge.web.fetch import Fetcher
 from chatserver.serving.embedded import Engines
 from tests.api import DEADLINE, UPLOAD_BYTES, Api, background_worker, open_api, problem
 from tests.conftest import fresh_database
-from tests.owner import DOCUMENTS, POLL_SECONDS, Owner, as_owner
+from tests.owner import DOCUMENTS, Owner, as_owner
 from tests.records import Site
 from tests.serving import environment, manage
 from tests.small_http import Reply, Request
@@ -27,6 +27,8 @@ from tests.web_site import WebSite, web_site
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 SOURCES = "/api/v1/web-sources"
+POLL_SECONDS = 0.2
+"""Workers go behind those who ask, so whoever asks all the time waits for ever on a busy machine."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

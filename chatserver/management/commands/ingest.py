@@ -1,9 +1,9 @@
-"""`manage.py ingest PATH…`: bring files and folders into a collection, with a progress bar."""
+"""`manage.py ingest PATH…`: bring files, folders and web pages into a collection, with a progress bar."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,43 +17,59 @@ from chatserver.errors import ProviderError, Unavailable
 from chatserver.knowledge import records
 from chatserver.knowledge.ingest import Ingester
 from chatserver.knowledge.kinds import EXTENSIONS, MEDIA_TYPE, kind_of, passed_over
-from chatserver.knowledge.models import Collection, Document
+from chatserver.knowledge.models import Collection, Document, WebSource
 from chatserver.knowledge.parse import ParseError
+from chatserver.knowledge.web import sources
+from chatserver.knowledge.web.errors import Refused
 from chatserver.sites.models import Site
 
 
 class Command(BaseCommand):
     help = (
         f"Bring files ({', '.join(end for end, kind in EXTENSIONS.items() if kind != 'code')}, and source code) and "
-        "whole folders into the search. Run it again after changes: what is there already is left alone, and a file "
-        "with new content takes its old one's place."
+        "whole folders into the search, and pages of web sites. Run it again after changes: what is there already is "
+        "left alone, and a file or a page with new content takes its old one's place."
     )
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("paths", nargs="+", metavar="PATH", type=Path, help="a file, or a folder with all below it")
+        parser.add_argument(
+            "paths", nargs="+", metavar="PATH", help="a file, a folder with all below it, or an http(s) URL"
+        )
+        parser.add_argument("--sitemap", action="store_true", help="the URLs are sitemaps: fetch the pages they list")
         parser.add_argument("--collection", default="", help=f"name; made when missing ({records.COLLECTION})")
         parser.add_argument("--site", default="", metavar="KEY", help="the site's key; needed when there are several")
 
-    def handle(self, *args: Any, paths: list[Path], collection: str, site: str, **options: Any) -> None:
-        files, unreadable = _files([Path(path) for path in paths])
+    def handle(self, *args: Any, paths: list[str], collection: str, site: str, sitemap: bool, **options: Any) -> None:
+        urls = [path for path in map(str, paths) if path.lower().startswith(("http://", "https://"))]
+        files, unreadable = _files([Path(path) for path in paths if path not in urls])
+        kind = WebSource.Kind.SITEMAP if sitemap else WebSource.Kind.PAGE
         target = records.the_collection(_site(site), collection)
         console = Console(soft_wrap=True, highlight=False)
         for line in unreadable:
             console.print(f"[red]✗[/] {escape(line)}")
         counts = {"ready": 0, "failed": len(unreadable), "unchanged": 0}
         with Ingester.from_settings() as ingester, _bar(console) as bar:
-            task = bar.add_task("Documents", total=len(files))
+            task = bar.add_task("Documents", total=len(files) + len(urls))
             ingester.progress = lambda document, done, total: bar.update(
                 task, description=f"{escape(document.title[:40])} ({done}/{total} vectors)"
             )
-            for file in files:
-                bar.update(task, description=escape(file.name[-40:]))
-                for name, outcome, reason in _ingest(ingester, target, file):
+
+            def count(results: Iterable[_Result]) -> None:
+                for name, outcome, reason in results:
                     counts[outcome] = counts.get(outcome, 0) + 1
                     if reason:
                         console.print(f"[red]✗[/] {escape(name)}: {escape(reason)}")
                 bar.advance(task)
+
+            for file in files:
+                bar.update(task, description=escape(file.name[-40:]))
+                count(_ingest(ingester, target, file))
+            for url in urls:
+                bar.update(task, description=escape(url[:40]))
+                count(_fetch(ingester, target, url, kind))
+            # Everything is found by its words before the first vector is made: that is what takes long.
+            _embed(ingester, target)
             bar.update(task, description="Documents")
             _tidy(ingester)
         console.print(
@@ -89,9 +105,46 @@ def _ingest(ingester: Ingester, target: Collection, file: Path) -> Iterator[_Res
     document, work = records.register(
         target, file=path, digest=digest, size=size, origin=path, media_type=MEDIA_TYPE[kind]
     )
-    result = _processed(ingester, document) if work else (path, "unchanged", "")
-    members = records.unfinished().filter(parent=document).defer("text") if kind == "zip" else ()
-    if kind != "zip" or result[1] == "failed" or not members:
+    if work:
+        yield from _results(ingester, document)
+    else:
+        yield path, "unchanged", ""
+
+
+def _fetch(ingester: Ingester, target: Collection, url: str, kind: WebSource.Kind) -> Iterator[_Result]:
+    """The results of what the address holds, and one for all that had not changed."""
+    try:
+        source, _ = sources.add(target, url, kind=kind, due=False)
+    except Refused as error:
+        yield url, "failed", str(error)
+        return
+    if source.kind != kind:
+        source.kind, source.look = kind, None
+        source.save(update_fields=["kind", "look"])
+    results: list[_Result] = []
+
+    def registered(document: str) -> None:
+        results.extend(_results(ingester, Document.objects.defer("text").get(pk=document)))
+
+    try:
+        with sources.tools() as tools:
+            if not sources.fetch(source, tools, registered):
+                yield url, "failed", "another process fetches from this site just now."
+                return
+    except Unavailable as error:
+        raise CommandError(f"{error.message} What is done stays; run the same command again.") from None
+    yield from results
+    if source.status == WebSource.Status.FAILED:
+        yield url, "failed", source.error
+    elif source.error or not results:
+        yield url, "unchanged", source.error
+
+
+def _results(ingester: Ingester, document: Document) -> Iterator[_Result]:
+    """Of a document that there is work for; of an archive, those of its members."""
+    result = _processed(ingester, document)
+    members = list(records.unfinished().filter(parent=document).defer("text"))
+    if result[1] == "failed" or not members:
         yield result
     for member in members:
         yield _processed(ingester, member)
@@ -99,7 +152,7 @@ def _ingest(ingester: Ingester, target: Collection, file: Path) -> Iterator[_Res
 
 def _processed(ingester: Ingester, document: Document) -> _Result:
     try:
-        outcome = ingester.process(str(document.pk))
+        outcome = ingester.process(str(document.pk), pause=lambda: True)
     except (Unavailable, ProviderError) as error:
         raise CommandError(f"{error.message} What is done stays; run the same command again.") from None
     match outcome:
@@ -113,9 +166,21 @@ def _processed(ingester: Ingester, document: Document) -> _Result:
             return document.origin, "failed", "it was deleted meanwhile."
 
 
+def _embed(ingester: Ingester, target: Collection) -> None:
+    try:
+        waiting = target.documents.filter(status=Document.Status.EMBEDDING).order_by("pk")
+        for document in waiting.values_list("pk", flat=True):
+            ingester.process(str(document))
+    except (Unavailable, ProviderError) as error:
+        raise CommandError(
+            f"{error.message} All documents are found by their words; vectors follow when the server runs, or when you "
+            "run the same command again."
+        ) from None
+
+
 def _tidy(ingester: Ingester) -> None:
     try:
-        ingester.tidy()
+        ingester.upkeep.tidy()
     except Unavailable as error:
         raise CommandError(error.message) from None
 
