@@ -22,6 +22,7 @@ export function Status({ document, action }: { document: DocumentRecord; action?
           <p class="status-hint">{t("embeddingHint")}</p>
         </>
       )}
+      {status === "ready" && error && <p class="status-hint">{error}</p>}
       {status === "failed" && <p class="status-error">{error || t("failedHint")}</p>}
       {action}
     </div>
