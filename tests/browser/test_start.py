@@ -7,8 +7,8 @@ from typing import Literal
 import pytest
 from playwright.async_api import expect
 
+from tests.browser.axe import findings
 from tests.browser.conftest import Demo
-from tests.browser.test_accessibility import findings
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

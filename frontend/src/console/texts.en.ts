@@ -117,6 +117,7 @@ export const en = {
   wouldNotAnswer: "The assistant would say that it found nothing.",
   denseUsed: "Searched by words and by meaning ({model}).",
   denseOff: "Searched by words alone: no embedding model is configured.",
+  denseNotYet: "Searched by words alone: the embedding model has made no vectors yet.",
   denseGated: "Searched by words alone: the embedding model does not know the language of this question.",
   denseFailed: "Searched by words alone: the embedding model did not answer.",
   byWords: "Words",

@@ -106,6 +106,7 @@ export const zh: Record<keyof typeof en, string> = {
   wouldNotAnswer: "助手会表示没有找到相关内容。",
   denseUsed: "已按词语和语义检索（{model}）。",
   denseOff: "仅按词语检索：尚未配置嵌入模型。",
+  denseNotYet: "仅按词语检索：嵌入模型尚未生成向量。",
   denseGated: "仅按词语检索：嵌入模型不支持此问题的语言。",
   denseFailed: "仅按词语检索：嵌入模型没有响应。",
   byWords: "词语",

@@ -34,7 +34,7 @@ function howFound({ dense, embedder }: Found, t: T): string {
     case "used":
       return t("denseUsed", { model: embedder ?? "" });
     case "off":
-      return t("denseOff");
+      return t(embedder === null ? "denseOff" : "denseNotYet");
     case "gated":
       return t("denseGated");
     case "failed":
