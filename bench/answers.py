@@ -1,174 +1,151 @@
-"""How good the answers are that are quoted without a language model: over a folder of questions with known answers.
+"""How good the answers are that are quoted without a language model: over questions whose answers are known.
 
-The folder holds `docs.jsonl` ({id, title, text}), `queries.jsonl` ({id, text, answers}) and `qrels.jsonl` ({query_id,
-doc_id}), as question answering collections such as SQuAD or CMRC 2018 are easily brought to. A question goes the way
-it goes in the server, without rewriting and streaming: `python -m bench.answers FOLDER`.
+`python bench/answers.py --data DIR [--model ONNX_DIR] [--queries N] [--json]`. Documents go through real ingestion,
+each question through the whole pipeline as a room's does, and its answer is read from the stream. Then the documents
+that hold the answers are deleted, and the same questions are asked again: now nothing should be found.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import itertools
 import json
-import random
 import re
 import sys
-import tempfile
-import time
 import unicodedata
-from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid5
 
-from bench.world import percentile
-from chatserver.ids import uuid7
-from chatserver.knowledge.index import LanceIndex
-from chatserver.providers.base import Excerpt
-from chatserver.providers.quoting import Quote, choose
-from chatserver.rag.pipeline import JUDGED
-from chatserver.rag.prompt import excerpts
-from chatserver.rag.relevance import relevant
-from chatserver.rag.retrieve import Retriever
-from chatserver.rag.split import assemble, paragraphs, split
-from chatserver.rag.types import Passage
+if __package__ in (None, ""):  # run as a script
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-SHOWN = 6
-"""Passages that are quoted from, as in the server."""
-BATCH = 2000
-_NAMESPACE = uuid7()
+from rich.console import Console
+from rich.table import Table
+
+from bench.corpus import Corpus, add_arguments, folders, knowledge, searching
+from chatserver.protocol.frames import Source
+from chatserver.providers import extractive
+from chatserver.providers.extractive import Extractive
+from chatserver.rag.pipeline import Pipeline
+from chatserver.rag.types import Delta, Done, Question, Sources
+from chatserver.text import sentences
+
+_MARK = re.compile(r"\[(\d+)\]")
 
 
-class World:
-    """The collection of one folder in an index. Documents of one title are one collection, which can be left out."""
-
-    def __init__(self, folder: Path, uri: str) -> None:
-        self.documents = {document["id"]: document for document in _read(folder / "docs.jsonl")}
-        self.questions = _read(folder / "queries.jsonl")
-        self.gold: defaultdict[str, set[str]] = defaultdict(set)
-        for row in _read(folder / "qrels.jsonl"):
-            self.gold[row["query_id"]].add(row["doc_id"])
-        self.collections = {document["title"]: _uuid(document["title"]) for document in self.documents.values()}
-        self.index = LanceIndex(uri)
-        self.retriever = Retriever(self.index)
-
-    async def fill(self) -> None:
-        for batch in itertools.batched(self._passages(), BATCH, strict=False):
-            await self.index.add(batch)
-        await self.index.optimize()
-
-    def _passages(self) -> list[Passage]:
-        found: list[Passage] = []
-        for document in self.documents.values():
-            _, blocks = assemble(paragraphs(document["text"]))
-            for n, piece in enumerate(split(blocks, document["title"])):
-                found.append(
-                    Passage(
-                        chunk=str(uuid7()),
-                        document=_uuid(document["id"]),
-                        collection=self.collections[document["title"]],
-                        title=document["title"],
-                        text=piece.text,
-                        ordinal=n,
-                        start=piece.start,
-                        end=piece.end,
-                    )
-                )
-        return found
-
-    async def ask(self, question: dict[str, Any], *, without_gold: bool = False) -> Answer:
-        """`without_gold`: leave out everything that has a title of the documents that hold the answer."""
-        gold = self.gold[question["id"]]
-        hidden = {self.documents[each]["title"] for each in gold} if without_gold else set()
-        allowed = [uuid for title, uuid in self.collections.items() if title not in hidden]
-        found = await self.retriever.retrieve(question["text"], allowed, JUDGED)
-        begin = time.process_time()
-        passages = relevant(question["text"], found)[:SHOWN]
-        shown = excerpts(passages)
-        quotes = choose(question["text"], shown)
-        return Answer(question, {_uuid(each) for each in gold}, passages, shown, quotes, time.process_time() - begin)
-
-
+@dataclass
 class Answer:
-    """`seconds`: of CPU, without the search."""
+    """What was streamed. `shown`: the quotes that a reader sees beside it."""
 
-    def __init__(
-        self,
-        question: dict[str, Any],
-        gold: set[str],
-        passages: Sequence[Passage],
-        shown: Sequence[Excerpt],
-        quotes: Sequence[Quote],
-        seconds: float,
-    ) -> None:
-        self.question = question
-        self.passages = passages
-        self.quotes = quotes
-        self.seconds = seconds
-        answers = [_normal(each) for each in question.get("answers", ())]
-        said = _normal(" ".join(quote.text for quote in quotes))
-        self.right = any(each in said for each in answers)
-        self.holds = any(each in _normal(excerpt.text) for each in answers for excerpt in shown)
-        self.cites = any(passages[quote.n - 1].document in gold for quote in quotes)
+    question: dict[str, Any]
+    gold: set[str]
+    text: str
+    shown: tuple[Source, ...]
+    cited: tuple[Source, ...]
+    found: bool
+
+    @property
+    def right(self) -> bool:
+        said = normal(_MARK.sub("", self.text))
+        return self.found and any(normal(answer) in said for answer in self.question["answers"])
+
+    @property
+    def first(self) -> bool:
+        """Whether the document cited first holds the answer."""
+        numbers = {str(source.n): source.document for source in self.cited}
+        mark = _MARK.search(self.text)
+        return mark is not None and numbers.get(mark[1]) in self.gold
+
+    @property
+    def sentences(self) -> int:
+        return len(sentences(_MARK.sub("", self.text)))
 
 
-async def measure(arguments: Sequence[str]) -> None:
-    args = _parser().parse_args(arguments)
-    with tempfile.TemporaryDirectory(prefix="chatserver-bench-") as uri:
-        world = World(args.folder, uri)
-        await world.fill()
-        questions = random.Random(args.seed).sample(world.questions, min(args.questions, len(world.questions)))
-        given = [await world.ask(each) for each in questions]
-        print(f"  {len(given)} questions, {len(world.documents)} documents, {await world.index.count()} passages")
-        _share("the answer stands in an excerpt", [answer.holds for answer in given])
-        _share("the answer stands in the quoted sentences", [answer.right for answer in given])
-        _share("a document with the answer is cited", [answer.cites for answer in given])
-        _share("'nothing found'", [not answer.quotes for answer in given])
-        print(f"  choosing took {percentile([each.seconds * 1000 for each in given], 0.5):.1f} ms of CPU (p50)")
-        if args.hold_out:
-            held = [await world.ask(each, without_gold=True) for each in questions]
-            _share("answered though the answer was taken away", [bool(answer.quotes) for answer in held])
+def main(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser("bench/answers.py", description=(__doc__ or "").splitlines()[0])
+    add_arguments(parser, questions=500)
+    parser.add_argument("--failures", type=int, default=0, metavar="N", help="show N answers that are not right")
+    args = parser.parse_args(arguments)
+    extractive.PAUSE_SECONDS = 0  # between its deltas, for readers
+    results: list[dict[str, Any]] = []
+    for folder in folders(args.data):
+        with knowledge(args.model) as opened:
+            corpus = opened.add(folder)
+            asked = [each for each in corpus.sample(0, args.seed) if each.get("answers")]
+            if not asked:
+                print(f"{folder.name}: no question has its answers with it", file=sys.stderr)
+                continue
+            asked = corpus.sample(args.queries, args.seed) if len(asked) > args.queries > 0 else asked
+            asked = [each for each in asked if each.get("answers")]
+            given = asyncio.run(_ask(corpus, asked))
+            opened.remove(corpus, set().union(*(corpus.gold[each["id"]] for each in asked)))
+            gone = asyncio.run(_ask(corpus, asked))
+        results.append(_result(corpus, given, gone, args.model))
+        if args.json:
+            print(json.dumps(results[-1]), flush=True)
         for answer in [each for each in given if not each.right][: args.failures]:
-            _show(answer)
+            _show_failure(answer)
+    if results and not args.json:
+        _show(results)
 
 
-def _share(name: str, outcomes: Sequence[bool]) -> None:
-    print(f"  {100 * sum(outcomes) / len(outcomes):5.1f} %  {name}", flush=True)
+async def _ask(corpus: Corpus, questions: Sequence[dict[str, Any]]) -> list[Answer]:
+    async with searching() as retriever:
+        pipeline = Pipeline(retriever, Extractive())
+        return [await _answer(corpus, question, pipeline) for question in questions]
 
 
-def _show(answer: Answer) -> None:
-    print(f"\n  ? {answer.question['text']}\n  = {' / '.join(answer.question.get('answers', ()))}")
-    for quote in answer.quotes:
-        print(f"  [{quote.n}] {quote.score:.2f} {' '.join(quote.text.split())[:300]}")
+async def _answer(corpus: Corpus, question: dict[str, Any], pipeline: Pipeline) -> Answer:
+    text, shown, done = "", (), None
+    async for part in pipeline.run(Question(text=question["text"], collections=(corpus.collection,))):
+        match part:
+            case Sources(sources):
+                shown = sources
+            case Delta(piece):
+                text += piece
+            case Done():
+                done = part
+    assert done is not None
+    return Answer(question, corpus.gold[question["id"]], text, shown, done.sources, done.found)
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
-    with path.open(encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines if line.strip()]
-
-
-def _uuid(name: str) -> str:
-    return str(uuid5(_NAMESPACE, name))
-
-
-def _normal(text: str) -> str:
+def normal(text: str) -> str:
     """Without what never makes an answer wrong: case, width, white space, punctuation."""
     return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text).casefold())
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m bench.answers", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("folder", type=Path, help="with docs.jsonl, queries.jsonl and qrels.jsonl")
-    parser.add_argument("--questions", type=int, default=300, help="how many to ask, chosen at random (default 300)")
-    parser.add_argument("--seed", type=int, default=0, help="which are chosen (default 0)")
-    parser.add_argument("--hold-out", action="store_true", help="ask again with the documents of the answer left out")
-    parser.add_argument(
-        "--failures", type=int, default=0, metavar="N", help="show N questions that were answered wrong"
-    )
-    return parser
+def _result(corpus: Corpus, given: Sequence[Answer], gone: Sequence[Answer], model: str) -> dict[str, Any]:
+    def share(outcomes: Sequence[bool]) -> float:
+        return round(100 * sum(outcomes) / len(outcomes), 1)
+
+    return {
+        "set": corpus.name,
+        "search": "hybrid" if model else "lexical",
+        "questions": len(given),
+        "answer %": share([answer.right for answer in given]),
+        "source first %": share([answer.first for answer in given]),
+        "nothing found %": share([not answer.found for answer in given]),
+        "sentences": round(sum(answer.sentences for answer in given if answer.found) / len(given), 2),
+        "most sentences": max(answer.sentences for answer in given),
+        "removed: nothing found %": share([not answer.found for answer in gone]),
+        "removed: document cited %": share([any(s.document in a.gold for s in (*a.shown, *a.cited)) for a in gone]),
+    }
+
+
+def _show(results: Sequence[dict[str, Any]]) -> None:
+    table = Table()
+    for name in results[0]:
+        table.add_column(name, justify="left" if name in ("set", "search") else "right")
+    for row in results:
+        table.add_row(*map(str, row.values()))
+    Console(width=None if sys.stdout.isatty() else 150).print(table)
+
+
+def _show_failure(answer: Answer) -> None:
+    print(f"\n  ? {answer.question['text']}\n  = {' / '.join(answer.question['answers'])}\n  > {answer.text[:600]}")
 
 
 if __name__ == "__main__":
-    asyncio.run(measure(sys.argv[1:]))
+    main(sys.argv[1:])

@@ -7,6 +7,7 @@ doc_id}): what public collections for retrieval and question answering are easil
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import random
@@ -14,8 +15,8 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Collection, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,11 @@ from rich.progress import track
 
 from chatserver.config import config
 from chatserver.errors import ConfigError
+from chatserver.providers.detect import choose_embedder
+from chatserver.rag.retrieve import Retriever
 from chatserver.serving.embedded import Engines
 
-__all__ = ["Corpus", "add_arguments", "folders", "knowledge"]
+__all__ = ["Corpus", "Knowledge", "add_arguments", "folders", "knowledge", "searching"]
 
 FILES = ("docs.jsonl", "queries.jsonl", "qrels.jsonl")
 MARKDOWN = (".md", ".markdown")
@@ -146,6 +149,27 @@ class Knowledge:
             questions=_read(folder / "queries.jsonl"),
             gold=gold,
         )
+
+    def remove(self, corpus: Corpus, documents: Collection[str]) -> None:
+        """Delete documents of a corpus, as their owner would."""
+        from chatserver.knowledge import records
+        from chatserver.knowledge.index import LanceIndex
+
+        asyncio.run(LanceIndex(config().index).remove(documents))
+        records.delete(documents)
+
+
+@asynccontextmanager
+async def searching() -> AsyncIterator[Retriever]:
+    """Search as a serving process does; its embedder was chosen by `knowledge`."""
+    from chatserver.knowledge.index import LanceIndex
+
+    embedder = await asyncio.to_thread(choose_embedder, config())
+    try:
+        yield Retriever(LanceIndex(config().index, embedder), embedder)
+    finally:
+        if embedder is not None:
+            await embedder.aclose()
 
 
 def _read(path: Path) -> list[dict[str, Any]]:

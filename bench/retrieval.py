@@ -23,7 +23,7 @@ if __package__ in (None, ""):  # run as a script
 from rich.console import Console
 from rich.table import Table
 
-from bench.corpus import Corpus, add_arguments, folders, knowledge
+from bench.corpus import Corpus, add_arguments, folders, knowledge, searching
 from bench.world import percentile
 from chatserver.config import config
 
@@ -49,28 +49,20 @@ def main(arguments: Sequence[str]) -> None:
 
 
 async def _measure(corpus: Corpus, count: int, seed: int) -> dict[str, Any]:
-    from chatserver.knowledge.index import LanceIndex
-    from chatserver.providers.detect import choose_embedder
-    from chatserver.rag.retrieve import Retriever
-
-    embedder = choose_embedder(config())
-    index = LanceIndex(config().index, embedder)
-    retriever = Retriever(index, embedder)
     questions = corpus.sample(count, seed)
-    await retriever.retrieve("warm", [corpus.collection], 1)
     scores: list[tuple[float, ...]] = []
     times: list[float] = []
-    for question in questions:
-        begin = time.perf_counter()
-        found = await retriever.retrieve(question["text"], [corpus.collection], DEPTH)
-        times.append((time.perf_counter() - begin) * 1000)
-        ranking = list(dict.fromkeys(passage.document for passage in found))
-        scores.append(rate(ranking[:10], corpus.gold[question["id"]]))
-    if embedder:
-        await embedder.aclose()
+    async with searching() as retriever:
+        await retriever.retrieve("warm", [corpus.collection], 1)
+        for question in questions:
+            begin = time.perf_counter()
+            found = await retriever.retrieve(question["text"], [corpus.collection], DEPTH)
+            times.append((time.perf_counter() - begin) * 1000)
+            ranking = list(dict.fromkeys(passage.document for passage in found))
+            scores.append(rate(ranking[:10], corpus.gold[question["id"]]))
     return {
         "set": corpus.name,
-        "search": f"hybrid ({embedder.name})" if embedder else "lexical",
+        "search": f"hybrid ({config().embed_model})" if config().embed_model else "lexical",
         "documents": corpus.documents,
         "chunks": corpus.chunks,
         "queries": len(questions),
