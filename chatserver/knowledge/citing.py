@@ -59,17 +59,7 @@ async def cited(pool: Pool, source: Source, collections: Sequence[str]) -> Cited
     """
     async with translated():
         document = await _document(pool, source, collections)
-        chunks = await pool.fetch(_CHUNKS, source.document, landmarks(source.quote), source.where)
-        span = await asyncio.to_thread(_place, chunks, source.quote)
-        found = Excerpted("", source.quote, "")
-        if span is not None:
-            start, end = span
-            first = max(0, start - CONTEXT_CHARS - MARGIN)
-            text = await pool.fetchval(
-                "SELECT substr(text, $2, $3) FROM knowledge_document WHERE id = $1::uuid",
-                *(source.document, first + 1, end + CONTEXT_CHARS + MARGIN - first),
-            )
-            found = around(text or "", start - first, end - first)
+        found = await _named(pool, source) or await _looked_for(pool, source) or Excerpted("", source.quote, "")
     return Cited(
         document=source.document,
         title=document["title"] or source.title,
@@ -98,6 +88,29 @@ async def _document(pool: Pool, source: Source, collections: Sequence[str]) -> a
     if not row["open"]:
         raise Forbidden("This document is not open to you.")
     return row
+
+
+async def _named(pool: Pool, source: Source) -> Excerpted | None:
+    """The place that the source names; None where it names none, or the document was read differently since."""
+    if not source.end:
+        return None
+    found = await _at(pool, source.document, source.start, source.end)
+    return found if locate(found.passage, source.quote) is not None else None
+
+
+async def _looked_for(pool: Pool, source: Source) -> Excerpted | None:
+    chunks = await pool.fetch(_CHUNKS, source.document, landmarks(source.quote), source.where)
+    span = await asyncio.to_thread(_place, chunks, source.quote)
+    return await _at(pool, source.document, *span) if span is not None else None
+
+
+async def _at(pool: Pool, document: str, start: int, end: int) -> Excerpted:
+    first = max(0, start - CONTEXT_CHARS - MARGIN)
+    text = await pool.fetchval(
+        "SELECT substr(text, $2, $3) FROM knowledge_document WHERE id = $1::uuid",
+        *(document, first + 1, end + CONTEXT_CHARS + MARGIN - first),
+    )
+    return around(text or "", start - first, end - first)
 
 
 def _place(chunks: Sequence[asyncpg.Record], quote: str) -> tuple[int, int] | None:
