@@ -9,13 +9,17 @@ process see all of it or nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
+from chatserver.config import Config
 from chatserver.ids import uuid7
 from chatserver.knowledge.index_library import load_library
+from chatserver.knowledge.index_lock import one_writer
 from chatserver.knowledge.index_rows import (
     CHUNKS,
     among,
@@ -42,14 +46,26 @@ _NOTHING: _Rows = []
 class LanceIndex:
     """Implements `rag.types.Index`. Belongs to one event loop; LanceDB is imported in a thread when first needed.
 
-    `uri`: a folder or an `s3://` URL; `storage`: what LanceDB needs to know of the latter. `embedder`: whose vectors
-    are compared; without one `dense` finds nothing. Every method raises `Unavailable` when the index can't be read or
-    written; a table that isn't there holds nothing.
+    `uri`: a folder or an `s3://` URL; `storage`: what LanceDB needs to know of the latter; `writing` is held around
+    each write. `embedder`: whose vectors are compared; without one `dense` finds nothing. Every method raises
+    `Unavailable` when the index can't be read or written; a table that isn't there holds nothing.
     """
 
-    def __init__(self, uri: str, embedder: Embedder | None = None, storage: Mapping[str, str] | None = None) -> None:
-        self._tables = Tables(uri, storage or {})
+    def __init__(
+        self,
+        uri: str,
+        embedder: Embedder | None = None,
+        storage: Mapping[str, str] | None = None,
+        writing: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+    ) -> None:
+        self._tables = Tables(uri, storage or {}, writing)
         self._vectors = vector_table(embedder.name) if embedder else ""
+
+    @classmethod
+    def from_settings(cls, settings: Config, embedder: Embedder | None = None) -> LanceIndex:
+        on_disk = "://" not in settings.index
+        writing = nullcontext if on_disk else partial(one_writer, settings.database_url)
+        return cls(settings.index, embedder, settings.index_storage, writing)
 
     # --- search ------------------------------------------------------------------------------------------------------
 
@@ -124,7 +140,7 @@ class LanceIndex:
     async def begin_rebuild(self) -> None:
         """Make a table of chunks beside the one that serves. From now on writes go to both; one that was begun before
         is dropped."""
-        roles = await self._tables.roles()
+        roles = await self._tables.roles(now=True)
         building = f"{CHUNKS}_{uuid7().hex}"
         await self._tables.create(building, chunks_schema())
         await self._tables.appoint(Roles(roles.serving, {CHUNKS: building}))
@@ -133,7 +149,7 @@ class LanceIndex:
 
     async def fill_rebuild(self, passages: Sequence[Passage]) -> None:
         """Make `passages` the only rows of their documents in the table that is being built."""
-        name = (await self._tables.roles()).building.get(CHUNKS)
+        name = (await self._tables.roles(now=True)).building.get(CHUNKS)
         if name and passages:
             data = await asyncio.to_thread(rows, passages)
             old = among("document", {passage.document for passage in passages})
@@ -141,7 +157,7 @@ class LanceIndex:
 
     async def finish_rebuild(self) -> None:
         """Let the table that was built serve: searches that begin from now on read it. The one before it goes."""
-        roles = await self._tables.roles()
+        roles = await self._tables.roles(now=True)
         if CHUNKS not in roles.building:
             return
         await self._tables.appoint(Roles({**roles.serving, CHUNKS: roles.building[CHUNKS]}))
@@ -149,20 +165,20 @@ class LanceIndex:
 
     async def index_rebuild(self) -> None:
         """Bring all rows of the table that is being built into its indexes."""
-        if name := (await self._tables.roles()).building.get(CHUNKS):
+        if name := (await self._tables.roles(now=True)).building.get(CHUNKS):
             await self._tables.write_to(name, lambda table: table.optimize(cleanup_older_than=KEPT_VERSIONS))
 
     async def leftovers(self, embedders: Iterable[str], *, building: bool) -> list[str]:
         """Tables that nothing reads: of earlier versions, of embedders that are not among `embedders`, and, unless one
         is under way (`building`), of a rebuild that never ended."""
-        roles = await self._tables.roles()
+        roles = await self._tables.roles(now=True)
         used = {SERVING, roles.table(CHUNKS), *(vector_table(each) for each in embedders)}
         if building:
             used |= {*roles.building.values()}
         return sorted(set(await self._tables.names()) - used)
 
     async def drop_leftovers(self, names: Iterable[str]) -> None:
-        roles = await self._tables.roles()
+        roles = await self._tables.roles(now=True)
         if set(names) & set(roles.building.values()):
             await self._tables.appoint(Roles(roles.serving))  # nobody writes to it from now on
         for name in names:

@@ -11,6 +11,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -66,11 +67,15 @@ class Roles:
 
 
 class Tables:
-    """Belongs to one event loop; connects, and imports LanceDB in a thread, when first used."""
+    """Belongs to one event loop; connects, and imports LanceDB in a thread, when first used. `writing` is held around
+    each write."""
 
-    def __init__(self, uri: str, storage: Mapping[str, str]) -> None:
+    def __init__(
+        self, uri: str, storage: Mapping[str, str], writing: Callable[[], AbstractAsyncContextManager[None]]
+    ) -> None:
         self._uri = uri
         self._storage = dict(storage)
+        self._writing = writing
         self._remote = "://" in uri
         self._connecting: asyncio.Task[tuple[Any, Any]] | None = None
         self._latest: dict[str, _Latest] = {}
@@ -95,8 +100,9 @@ class Tables:
                     raise unavailable(error) from error
         raise AssertionError
 
-    async def roles(self) -> Roles:
-        pinned = await self._newest(SERVING)
+    async def roles(self, *, now: bool = False) -> Roles:
+        """`now`: also on object storage, where a look may be half a second old otherwise."""
+        pinned = await self._newest(SERVING, now=now)
         if pinned is None:
             return Roles()
         if self._roles[0] != pinned.version:
@@ -110,9 +116,9 @@ class Tables:
         self._writers.clear()
         self._roles = (-1, Roles())
 
-    async def _newest(self, name: str) -> Pinned | None:
+    async def _newest(self, name: str, *, now: bool = False) -> Pinned | None:
         latest = self._latest.setdefault(name, _Latest())
-        if self._remote and time.monotonic() - latest.looked < REMOTE_LOOK_SECONDS:
+        if self._remote and not now and time.monotonic() - latest.looked < REMOTE_LOOK_SECONDS:
             return latest.pinned
         # A look that has begun may have missed what was committed since: the next one serves all who come meanwhile.
         if latest.waiting is None:
@@ -148,12 +154,13 @@ class Tables:
     async def write(self, role: str, write: Callable[[Any], Awaitable[Any]], *, create: Any = None) -> None:
         """Apply `write` to each table of the role. `create`: the schema of the table that is made when there is none;
         without it there is nothing to write. Raises `Unavailable`."""
-        for name in (await self._retried(self.roles)).written(role):
+        for name in (await self._retried(lambda: self.roles(now=True))).written(role):
             await self.write_to(name, write, create=create)
 
     async def write_to(self, name: str, write: Callable[[Any], Awaitable[Any]], *, create: Any = None) -> None:
         """The same for one table, by its name."""
-        await self._retried(lambda: self._write(name, write, create))
+        async with self._writing():
+            await self._retried(lambda: self._write(name, write, create))
 
     async def _write(self, name: str, write: Callable[[Any], Awaitable[Any]], create: Any) -> None:
         if name not in self._writers:
@@ -199,6 +206,7 @@ class Tables:
         connection, _ = await self._connections()
         with translated():
             await connection.create_table(SERVING, pa.Table.from_pylist(said, schema=schema), mode="overwrite")
+        self._latest.pop(SERVING, None)
 
     async def names(self) -> list[str]:
         connection, _ = await self._connections()

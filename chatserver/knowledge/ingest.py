@@ -72,7 +72,7 @@ class Ingester:
         embedder = choose_embedder(config())
         if embedder is not None:
             reembedding.adopt(embedder, config(), change=change)
-        return cls(LanceIndex(config().index, embedder), embedder)
+        return cls(LanceIndex.from_settings(config(), embedder), embedder)
 
     @property
     def embeds(self) -> bool:

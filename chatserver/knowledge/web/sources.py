@@ -115,7 +115,7 @@ class Tools(Struct, frozen=True):
 @contextmanager
 def tools() -> Iterator[Tools]:
     with asyncio.Runner() as runner:
-        found = Tools(runner.run, Fetcher.from_settings(config()), LanceIndex(config().index))
+        found = Tools(runner.run, Fetcher.from_settings(config()), LanceIndex.from_settings(config()))
         try:
             yield found
         finally:
