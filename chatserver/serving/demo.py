@@ -24,7 +24,8 @@ __all__ = ["KEY", "Demo", "ingest_documentation", "make_demo", "refresh_demo"]
 KEY = "demo"
 USERNAME = "demo"
 COLLECTION = "Documentation"
-DOCUMENTS = ("README.md", "README.zh-CN.md", "docs", "chatserver/serving/demo_site/content")
+DOCUMENTS = ("README*.md", "docs/**/*.md", "chatserver/serving/demo_site/content/**/*.md")
+"""What the demo answers from: prose, and not the scripts and schemas beside it."""
 TEXTS: dict[str, dict[str, Any]] = {
     "en": {
         "greeting": "Hello! Ask me about our coffee, your order or when we are open.",
@@ -85,7 +86,7 @@ def ingest_documentation(settings: Config) -> bool:
     In a process of its own: the search library and the embedding model bring threads along, beside which this process
     could not safely fork the children that it starts later.
     """
-    paths = (str(BASE_DIR / name) for name in DOCUMENTS)
+    paths = sorted(str(path) for pattern in DOCUMENTS for path in BASE_DIR.glob(pattern))
     ingest = subprocess.run(  # noqa: S603 - our own command
         [sys.executable, str(BASE_DIR / "manage.py"), "ingest", "--collection", COLLECTION, "--site", KEY, *paths],
         stdin=subprocess.DEVNULL,
