@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 
 from chatserver.config import config
 from chatserver.knowledge import archives, records
@@ -283,3 +284,20 @@ def test_the_same_archive_again_is_the_same_documents(
         media_type=ZIP,
     )
     assert (again.pk, work) == (first.pk, False)
+
+
+def test_the_command_reads_what_is_in_an_archive(
+    collection: Collection, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.zip"
+    path.write_bytes(zipped({"a.md": "Apples.", "b.md": "Pears.", "bad.pdf": "<!doctype html>"}))
+    for said in ("2 ready, 0 unchanged, 1 failed", "0 ready, 1 unchanged, 0 failed"):
+        call_command("ingest", str(path))
+        out = capsys.readouterr().out
+        assert said in out
+    assert [document.status for document in Document.objects.order_by("origin")] == [
+        "ready",
+        "ready",
+        "ready",
+        "failed",
+    ]
