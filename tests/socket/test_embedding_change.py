@@ -96,8 +96,9 @@ async def test_the_old_vectors_serve_until_the_new_ones_are_complete(
         owner = as_owner(api, await api.member("Olga", "admin"))
         async with background_worker(api.environ):
             for title in ("Rules of the room", "Be kind", "Tea time"):
-                await owner.until(await owner.write(title, f"{title}. " * 30), "ready")
-            await until(lambda found: found["serving"] == "old" and found["reembedding"] is None, owner)
+                await owner.write(title, f"{title}. " * 30)
+            await until(lambda found: found["documents"]["ready"] == 4, owner)  # with the one that the site has
+            assert (await state(owner))["serving"] == "old"
         await search_by_meaning(owner)
 
         after = {**api.environ, **settings(new, "new"), "EMBED_PREVIOUS_API_KEY": "sk-old"}
