@@ -111,7 +111,7 @@ def _add(collection: Collection, url: str, **values: Any) -> tuple[WebSource, bo
 
 
 def _managed(managed: Managed) -> QuerySet[WebSource]:
-    found = WebSource.objects.filter(collection__in=managed.collections())
+    found = WebSource.objects.filter(collection__in=managed.collections()).defer("look")
     return found.annotate(document_count=Count("documents", filter=Q(documents__parent=None)))
 
 

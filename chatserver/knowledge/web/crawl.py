@@ -27,7 +27,7 @@ from chatserver.knowledge import records
 from chatserver.knowledge.kinds import MEDIA_TYPE, Kind, kind_of
 from chatserver.knowledge.models import Document, WebSource
 from chatserver.knowledge.parse import ParseError
-from chatserver.knowledge.web.errors import Disallowed, FetchError, Gone, Later, Refused
+from chatserver.knowledge.web.errors import Disallowed, FetchError, Gone, Later, Refused, Unreachable
 from chatserver.knowledge.web.fetch import Fetched, Fetcher, Validators
 from chatserver.knowledge.web.robots import Robots
 from chatserver.knowledge.web.sitemaps import BYTES, ENTRIES, Entry, Listing, read_sitemap, same_site
@@ -38,7 +38,7 @@ SITEMAPS = 50
 SITEMAP_DEPTH = 2
 LISTING_SECONDS = 300.0
 MISSES = 10
-"""So many pages in a row that cannot be fetched, and the site is left alone."""
+"""So many pages in a row for which the site does not answer, and it is left alone."""
 WAITS = 5
 """So often in one look a site may ask for some peace."""
 _VAGUE = ("", "application/octet-stream", "binary/octet-stream", "text/plain")
@@ -177,8 +177,9 @@ class Crawl:
         entries, whole = self._sitemaps()
         listed = {entry.url for entry in entries}
         missing = [document for document in self._documents() if document.origin not in listed]
-        if whole:
+        if whole and entries:  # an empty list is more likely a slip than the end of a site
             self._drop(missing)
+        if whole:
             return entries
         return entries + [Entry(url) for url in dict.fromkeys(document.origin for document in missing)]
 
@@ -245,7 +246,6 @@ class Crawl:
             elif document is not None:
                 _touch(document)
             look.good += 1
-            look.misses = 0
         except Later:
             raise
         except Disallowed as error:
@@ -254,9 +254,13 @@ class Crawl:
         except Gone as error:
             self._drop(self._documents(entry.url))
             self._failed(entry, error)
-        except FetchError as error:
-            look.misses += not isinstance(error, Refused)
+        except Unreachable as error:
+            look.misses += 1
             self._failed(entry, error)
+            return
+        except FetchError as error:
+            self._failed(entry, error)
+        look.misses = 0
 
     def _failed(self, entry: Entry, error: FetchError) -> None:
         look = self._look
@@ -290,7 +294,8 @@ class Crawl:
         collection, url = self._source.collection, str(fetched.url)
         with transaction.atomic():
             # Whoever deletes the source waits for this document, or comes first.
-            if not WebSource.objects.select_for_update(no_key=True).filter(pk=self._source.pk):
+            mine = WebSource.objects.select_for_update(no_key=True).filter(pk=self._source.pk)
+            if not mine.values_list("pk"):
                 raise _SourceGone
             twin = self._documents(hash_=digest).exclude(origin=entry.url).filter(fetched__gte=self._look.began)
             if twin:  # two addresses of one page: it keeps the first one, or it would change hands at each look
@@ -325,7 +330,9 @@ class Crawl:
 
     def _documents(self, origin: str | None = None, hash_: bytes | None = None) -> Any:
         """Those that were fetched for this source, the latest first; what came in them as archives goes with them."""
-        found = Document.objects.filter(source=self._source.pk, parent=None).defer("text").order_by("-created")
+        source = self._source
+        found = Document.objects.filter(collection=source.collection_id, source=source.pk, parent=None)
+        found = found.defer("text").order_by("-created")
         if origin is not None:
             found = found.filter(origin=origin)
         return found if hash_ is None else found.filter(content_hash=hash_)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Disallowed", "FetchError", "Gone", "Later", "Refused"]
+__all__ = ["Disallowed", "FetchError", "Gone", "Later", "Refused", "Unreachable"]
 
 
 class FetchError(Exception):
@@ -11,6 +11,10 @@ class FetchError(Exception):
     def __init__(self, message: str, status: int = 0) -> None:
         super().__init__(message)
         self.status = status
+
+
+class Unreachable(FetchError):
+    """The site does not answer, or only with an error of its own: the next page will hardly do better."""
 
 
 class Refused(FetchError):

@@ -17,7 +17,7 @@ from msgspec import Struct
 from chatserver import __version__
 from chatserver.config import Config
 from chatserver.knowledge.web.addresses import Guard
-from chatserver.knowledge.web.errors import FetchError, Gone, Later, Refused
+from chatserver.knowledge.web.errors import FetchError, Gone, Later, Refused, Unreachable
 from chatserver.knowledge.web.transport import GuardedTransport
 from chatserver.knowledge.web.unpack import Unpacker
 from chatserver.providers.border import retry_after
@@ -32,6 +32,7 @@ TOTAL_SECONDS = 120.0
 """For one page with all its redirects: what only trickles in is given up."""
 LATER_SECONDS = 60.0
 LATER_MAX = 3600.0
+MEDIA_TYPE_CHARS = 100
 MEMORY_BYTES = 1024 * 1024
 """A larger body lies on the disk until it is read."""
 _HEADERS = {
@@ -125,7 +126,7 @@ class Fetcher:
             async with asyncio.timeout(seconds):
                 return await self._follow(self.guard.check_url(url), limit, known, hop, head)
         except TimeoutError:
-            raise FetchError(f"The page took more than {seconds:g} seconds.") from None
+            raise Unreachable(f"The page took more than {seconds:g} seconds.") from None
 
     async def _follow(self, url: httpx.URL, limit: int, known: Validators, hop: Hop, head: Head) -> Fetched:
         self._client.cookies.clear()
@@ -167,9 +168,11 @@ async def _read(response: httpx.Response, url: httpx.URL, limit: int, known: Val
         raise Later(f"The site is busy (HTTP {status}).", status, seconds)
     if status in (401, 403):
         raise FetchError(f"The site does not show this page to everybody (HTTP {status}).", status)
+    if status >= 500:
+        raise Unreachable(f"The site answered with HTTP {status}.", status)
     if status != 200:
         raise FetchError(f"The site answered with HTTP {status}.", status)
-    media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()[:MEDIA_TYPE_CHARS]
     head(url, media_type)
     too_large = FetchError(f"The page has more than {limit:,} bytes.")
     announced = response.headers.get("content-length", "")
@@ -214,15 +217,15 @@ def _errors(host: str) -> Iterator[None]:
     try:
         yield
     except httpcore.ConnectTimeout:
-        raise FetchError(f"{host} cannot be reached: it does not answer.") from None
+        raise Unreachable(f"{host} cannot be reached: it does not answer.") from None
     except (httpcore.TimeoutException, httpx.TimeoutException):
-        raise FetchError(f"{host} stopped answering.") from None
+        raise Unreachable(f"{host} stopped answering.") from None
     except httpcore.ConnectError as error:
-        raise FetchError(f"{host} cannot be reached ({_reason(error)}).") from None
+        raise Unreachable(f"{host} cannot be reached ({_reason(error)}).") from None
     except (httpcore.NetworkError, httpx.NetworkError):
-        raise FetchError(f"{host} broke the connection.") from None
+        raise Unreachable(f"{host} broke the connection.") from None
     except (httpcore.ProtocolError, httpx.HTTPError, httpx.InvalidURL, httpx.StreamError):
-        raise FetchError(f"{host} sent an answer that is no HTTP, or not all of it.") from None
+        raise Unreachable(f"{host} sent an answer that is no HTTP, or not all of it.") from None
 
 
 def _plain(value: str, chars: int) -> str:

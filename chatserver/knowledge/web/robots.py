@@ -9,7 +9,7 @@ import httpx
 from msgspec import Struct
 from protego import Protego
 
-from chatserver.knowledge.web.errors import Disallowed, FetchError
+from chatserver.knowledge.web.errors import Disallowed, FetchError, Unreachable
 from chatserver.knowledge.web.fetch import AGENT, Fetcher
 
 __all__ = ["DELAY_MAX", "Robots"]
@@ -48,11 +48,11 @@ class Robots:
         await self.turn(url)
 
     async def turn(self, url: httpx.URL) -> None:
-        """Before each request: wait until the site may be asked again. Raises `FetchError` while its rules cannot be
+        """Before each request: wait until the site may be asked again. Raises `Unreachable` while its rules cannot be
         had: nobody knows then what it wants."""
         rules = await self._of(url)
         if rules.failure:
-            raise FetchError(rules.failure)
+            raise Unreachable(rules.failure)
         now = time.monotonic()
         turn = max(now, rules.next_at)
         rules.next_at = turn + max(self._pause, rules.delay)

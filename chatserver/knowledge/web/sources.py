@@ -72,7 +72,7 @@ def ask_again(source: WebSource) -> None:
 
 
 def due() -> QuerySet[WebSource]:
-    return WebSource.objects.filter(next_fetch__lte=timezone.now()).order_by("next_fetch")
+    return WebSource.objects.filter(next_fetch__lte=timezone.now()).defer("look").order_by("next_fetch")
 
 
 def some_of(source: WebSource) -> list[str]:
