@@ -178,7 +178,6 @@ FILES: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "no text in it": ("a.html", lambda: b"<html><body><p> </p></body></html>", "holds no text"),
     "invalid utf-8": ("a.md", lambda: b"# Words \x81\x8d\xff\n", "unknown encoding"),
     "tags without end": ("a.html", lambda: b"<div>" * 500_000 + b"x", "seconds to read"),
-    "brackets without end": ("a.md", lambda: b"[" * 1_000_000, "seconds to read"),
 }
 
 

@@ -21,7 +21,8 @@ PAGES = 5000
 LETTERS_PER_PAGE = 4
 """Below this on the average there is no text in the file, only pictures of it."""
 OUTLINE_ENTRIES = 10_000
-TABLE_WORDS = 6
+TABLE_WORDS, PAGE_WORDS = 6, 5000
+"""Tables are looked for on pages of so many words; a newspaper's has 3,000."""
 MARGIN_PAGES = 4
 """From this many pages on, first and last lines that most pages share are headers and footers."""
 
@@ -94,8 +95,9 @@ def _with_tables(text_page: Any) -> _Page | None:
     if len(text) != text_page.count_chars():  # then places in the text are not places on the page
         return None
     spans = [match.span() for match in _WORD.finditer(text)]
-    found = tables([_word(text_page, text, *span) for span in spans]) if len(spans) >= TABLE_WORDS else []
-    if not found:
+    if not TABLE_WORDS <= len(spans) <= PAGE_WORDS:
+        return None
+    if not (found := tables([_word(text_page, text, *span) for span in spans])):
         return None
     of = {n: table for table in found for n in table.words}
     page: _Page = []
@@ -107,7 +109,7 @@ def _with_tables(text_page: Any) -> _Page | None:
                 page += [*_plain(kept), table]
                 kept = ""
         else:
-            kept += text[at if n - 1 not in of else start : end]
+            kept += "\n" + text[start:end] if n - 1 in of else text[at:end]
         at = end
     return [*page, *_plain(kept)]
 
