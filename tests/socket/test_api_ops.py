@@ -9,6 +9,7 @@ import pytest
 
 from tests.api import Api, problem
 from tests.own_redis import own_redis
+from tests.owner import Owner
 from tests.server import Server
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -21,6 +22,18 @@ async def test_a_live_server_is_healthy_and_ready(api: Api) -> None:
     states = dict.fromkeys(("status", "database", "redis", "index"), "ok")
     assert (ready.status_code, ready.json()) == (200, states | {"search": "lexical"})
     assert (await client.head("/healthz")).status_code == 200
+
+
+async def test_who_manages_documents_is_told_how_they_are_searched(api: Api, owner: Owner) -> None:
+    nothing = {"embedder": None, "serving": None, "reembedding": None}
+    counts = dict.fromkeys(("queued", "parsing", "embedding", "ready", "failed"), 0)
+    answer = await owner.get("/api/v1/knowledge")
+    assert answer.json() == nothing | {"documents": counts, "chunks": 0}
+    await owner.write("Tea", "Tea is served in the garden.")
+    answer = await owner.get("/api/v1/knowledge")
+    assert answer.json() == nothing | {"documents": counts | {"queued": 1}, "chunks": 0}
+    problem(await api.client(await api.member("Mia")).get("/api/v1/knowledge"), 403, "forbidden")
+    problem(await api.client().get("/api/v1/knowledge"), 401, "unauthenticated")
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])

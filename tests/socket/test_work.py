@@ -13,12 +13,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection
 from django.utils import timezone
 
 from chatserver.config import config
 from chatserver.errors import ProviderError
-from chatserver.knowledge import progress, records, reembedding, work
+from chatserver.knowledge import progress, records, reembedding, tasks, work
 from chatserver.knowledge.index import LanceIndex
 from chatserver.knowledge.ingest import BATCH_MIN, Ingester
 from chatserver.knowledge.models import Collection, Document, EmbeddingModel
@@ -281,6 +282,28 @@ def test_a_mistake_of_ours_costs_a_document_three_tries_and_nobody_elses(
     good.refresh_from_db()
     assert (bad.status, bad.error, good.status) == ("failed", work.POISON, "ready")
     assert caplog.text.count("an error of the server's own") == 3
+
+
+def test_a_document_that_takes_too_long_fails_or_waits(
+    hand: Hand, model: Model, collection: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Celery raises this in the middle of whatever runs, when a task's time is over."""
+    endless = give(collection, tmp_path / "endless.md", "aaa")
+    with monkeypatch.context() as patch:
+        patch.setattr(Ingester, "_parse", _time_is_over)
+        assert drain(hand) == 1
+    endless.refresh_from_db()
+    assert (endless.status, endless.error) == ("failed", tasks.TOO_LONG)
+    slow = give(collection, tmp_path / "slow.md", "bbb")
+    model.error = SoftTimeLimitExceeded()
+    assert drain(hand) == 2
+    slow.refresh_from_db()
+    assert (slow.status, slow.worker) == ("embedding", "")
+    assert slow.next_try is not None
+
+
+def _time_is_over(ingester: Ingester, document: Document) -> None:
+    raise SoftTimeLimitExceeded
 
 
 def test_while_the_embedder_is_away_documents_are_read(
