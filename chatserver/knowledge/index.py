@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -207,6 +207,15 @@ class LanceIndex:
         tables = filter(None, (CHUNKS, self._vectors))
         stats = [await self._tables.read(name, lambda pinned: pinned.table.stats(), None) for name in tables]
         return sum(each["fragment_stats"]["num_fragments"] for each in stats if each)
+
+    async def old_versions(self) -> int:
+        """How many versions there are that nobody reads any more: `optimize` removes them. Reads a file of each."""
+        before = datetime.now() - KEPT_VERSIONS
+        found = 0
+        for name in filter(None, (CHUNKS, self._vectors)):
+            versions: _Rows = await self._tables.read(name, lambda pinned: pinned.table.list_versions(), _NOTHING)
+            found += sum(each["timestamp"] < before for each in versions)
+        return found
 
     async def documents(self, *, vectors: bool = False) -> dict[str, int]:
         """The ids of all documents that have rows (or vectors) here, with how many."""

@@ -157,7 +157,7 @@ def sweep() -> None:
             ingester = _hand().ingester
             waiting = ingester.repair()
             ingester.retire()
-            ingester.upkeep.tidy()
+            ingester.upkeep.tidy(thorough=True)
     except AWAY as error:
         log.warning("no comparison of index and records now: %s", error)
         return

@@ -26,6 +26,8 @@ UNINDEXED_ROWS = 500
 """So many passages a search reads one by one in about 10 ms."""
 FRAGMENTS = 100
 """Each write adds a file to the chunks or to the vectors; so many are joined."""
+OLD_VERSIONS = 50
+"""Each write also adds a version of a table, with what only that one holds."""
 REBUILD, TIDY = "index: rebuild", "index: tidy"
 """Of which one process at a time takes care."""
 
@@ -193,10 +195,16 @@ class Upkeep:
             if document.pk not in superseded or self._run(self._index.holds(str(document.pk))):
                 yield document
 
-    def tidy(self, *, always: bool = False) -> None:
-        """Optimise the index when searches have become slower by what was added."""
+    def tidy(self, *, always: bool = False, thorough: bool = False) -> None:
+        """Optimise the index when searches have become slower by what was added. `thorough`: also when disk space
+        can be given back, which takes longer to find out."""
         index = self._index
-        if always or self._run(index.unindexed()) > UNINDEXED_ROWS or self._run(index.fragments()) > FRAGMENTS:
+        if (
+            always
+            or self._run(index.unindexed()) > UNINDEXED_ROWS
+            or self._run(index.fragments()) > FRAGMENTS
+            or (thorough and self._run(index.old_versions()) > OLD_VERSIONS)
+        ):
             with records.ingesting(TIDY) as held:
                 if held:
                     self._run(index.optimize())
