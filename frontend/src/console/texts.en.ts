@@ -33,6 +33,7 @@ export const en = {
   writeText: "Write a text",
   nothingYet: "Give the assistant something to read",
   nothingYetLead: "Drop files anywhere on this page. A moment later, questions are answered from them.",
+  nothingYetTouch: "Choose files from this device. A moment later, questions are answered from them.",
   formats: "PDF, Word, PowerPoint, Excel, CSV, HTML, Markdown, text, EPUB, source code, and ZIP archives of these",
   searchDocuments: "Search by title or file name",
   status: "Status",

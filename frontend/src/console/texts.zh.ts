@@ -33,6 +33,7 @@ export const zh: Record<keyof typeof en, string> = {
   writeText: "撰写文本",
   nothingYet: "给助手一些可读的内容",
   nothingYetLead: "将文件拖放到此页面的任意位置，稍后即可根据它们回答问题。",
+  nothingYetTouch: "从此设备选择文件，稍后即可根据它们回答问题。",
   formats:
     "支持 PDF、Word、PowerPoint、Excel、CSV、HTML、Markdown、纯文本、EPUB、源代码，以及包含这些文件的 ZIP 压缩包",
   searchDocuments: "按标题或文件名搜索",

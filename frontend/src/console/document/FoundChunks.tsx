@@ -1,8 +1,8 @@
-import { useEffect, useState } from "preact/hooks";
 import { useLoaded } from "../../shell/parts/action.ts";
 import { Problem } from "../../shell/parts/Problem.tsx";
 import { Skeleton } from "../../shell/parts/Skeleton.tsx";
 import { useConsole } from "../context.ts";
+import { useSettled } from "../parts/settled.ts";
 import { PassageCard } from "../search/PassageCard.tsx";
 
 const FOUND_MAX = 20;
@@ -10,11 +10,7 @@ const FOUND_MAX = 20;
 /** What the assistant's own search finds in this document. */
 export function FoundChunks({ document, query }: { document: string; query: string }) {
   const { t, knowledge } = useConsole();
-  const [asked, setAsked] = useState(query);
-  useEffect(() => {
-    const timer = setTimeout(() => setAsked(query), 300);
-    return () => clearTimeout(timer);
-  }, [query]);
+  const asked = useSettled(query);
   const { value, error, loading, again } = useLoaded(asked, () =>
     knowledge.search(asked, { k: FOUND_MAX, documents: [document] }),
   );

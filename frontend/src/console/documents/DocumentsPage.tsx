@@ -3,10 +3,12 @@ import { Empty } from "../../shell/parts/Empty.tsx";
 import { Menu } from "../../shell/parts/Menu.tsx";
 import { Problem } from "../../shell/parts/Problem.tsx";
 import { Skeleton } from "../../shell/parts/Skeleton.tsx";
+import { useMedia } from "../../ui/hooks.ts";
 import { Books, Edit, Expand, Folder, Globe, Upload as UploadIcon } from "../../ui/icons.tsx";
 import { useConsole } from "../context.ts";
 import { useTarget } from "../parts/CollectionChoice.tsx";
 import { Heading } from "../parts/Heading.tsx";
+import { useSettled } from "../parts/settled.ts";
 import { TextDialog } from "../parts/TextDialog.tsx";
 import type { DocumentFilter, DocumentRecord } from "../types.ts";
 import { AddWeb } from "../web/AddWeb.tsx";
@@ -14,11 +16,12 @@ import { DeleteDocument } from "./DeleteDocument.tsx";
 import { DocumentList } from "./DocumentList.tsx";
 import { DropZone } from "./DropZone.tsx";
 import { Filters } from "./Filters.tsx";
-import { isWanted, type LocalFile, localFile } from "./files.ts";
+import type { LocalFile } from "./files.ts";
 import { SearchStatus } from "./SearchStatus.tsx";
 import { Uploads } from "./Uploads.tsx";
 import { QUEUE_MAX } from "./uploads.ts";
 import { useDocuments } from "./use-documents.ts";
+import { useFileChoice } from "./use-file-choice.tsx";
 import { useUploads } from "./use-uploads.ts";
 
 type Opened = { is: "text" } | { is: "web" } | { is: "delete"; document: DocumentRecord };
@@ -32,6 +35,7 @@ export function DocumentsPage({ collection, source }: { collection: string; sour
   const [opened, setOpened] = useState<Opened | null>(null);
   const [said, setSaid] = useState("");
   const [warning, setWarning] = useState("");
+  const touch = useMedia("(pointer: coarse)");
   const target = useTarget(collection);
   const list = useRef<HTMLElement>(null);
   const [deletions, setDeletions] = useState(0);
@@ -49,6 +53,7 @@ export function DocumentsPage({ collection, source }: { collection: string; sour
   }
   const files = useFileChoice(add);
   const narrow = collection !== "" || source !== "" || narrowed.status !== "" || narrowed.query.trim() !== "";
+  const nothing = documents.loaded && documents.documents.length === 0 && !narrow;
   const clear = () => {
     setNarrowed({ status: "", query: "" });
     navigate({ page: "documents", collection: "", source: "" }, { replace: true });
@@ -80,7 +85,7 @@ export function DocumentsPage({ collection, source }: { collection: string; sour
         </p>
       )}
       <Uploads queue={queue} uploads={uploads} />
-      <Filters filter={filter} onNarrow={setNarrowed} />
+      {!nothing && <Filters filter={filter} onNarrow={setNarrowed} />}
       <p class="cs-hidden" role="status">
         {said}
       </p>
@@ -104,7 +109,7 @@ export function DocumentsPage({ collection, source }: { collection: string; sour
       ) : (
         uploads.length === 0 && (
           <div class="first-drop">
-            <Empty icon={<Books />} title={t("nothingYet")} lead={t("nothingYetLead")}>
+            <Empty icon={<Books />} title={t("nothingYet")} lead={t(touch ? "nothingYetTouch" : "nothingYetLead")}>
               <button type="button" class="cs-button" data-kind="primary" onClick={files.chooseFiles}>
                 <UploadIcon /> {t("uploadFirst")}
               </button>
@@ -146,34 +151,4 @@ export function DocumentsPage({ collection, source }: { collection: string; sour
       )}
     </DropZone>
   );
-}
-
-/** The value, once it has not changed for a moment: not each letter is a question. */
-function useSettled(value: string): string {
-  const [settled, set] = useState(value);
-  useEffect(() => {
-    const timer = setTimeout(() => set(value), 250);
-    return () => clearTimeout(timer);
-  }, [value]);
-  return settled;
-}
-
-/** The browser's own dialog for files, or for a folder. */
-function useFileChoice(onFiles: (files: readonly LocalFile[]) => void) {
-  const { t } = useConsole();
-  const field = useRef<HTMLInputElement>(null);
-  const chosen = ({ currentTarget: input }: { currentTarget: HTMLInputElement }) => {
-    onFiles([...(input.files ?? [])].map((file) => localFile(file)).filter(isWanted));
-    input.value = ""; // the same file may be chosen once more
-  };
-  const choose = (folder: boolean) => () => {
-    if (!field.current) return;
-    field.current.webkitdirectory = folder;
-    field.current.click();
-  };
-  return {
-    chooseFiles: choose(false),
-    chooseFolder: choose(true),
-    field: <input ref={field} type="file" multiple hidden aria-label={t("upload")} onChange={chosen} />,
-  };
 }

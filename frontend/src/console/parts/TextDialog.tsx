@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { useAction } from "../../shell/parts/action.ts";
 import { Dialog } from "../../shell/parts/Dialog.tsx";
 import { DialogActions } from "../../shell/parts/DialogActions.tsx";
@@ -32,6 +32,10 @@ export function TextDialog(props: {
   const [preview, setPreview] = useState(false);
   const [chosen, setChosen] = useState(props.collection ?? "");
   const collection = useTarget(chosen, props.site);
+  const area = useRef<HTMLTextAreaElement>(null);
+  useEffect(() => {
+    if (props.title) area.current?.focus(); // the title is there: what is missing is the text
+  }, []);
   const { run, busy, error } = useAction(() => props.save({ title: title.trim(), text, collection }));
   return (
     <Dialog
@@ -46,7 +50,14 @@ export function TextDialog(props: {
       }
     >
       {props.children}
-      <Field first required label={t("textTitle")} maxLength={TITLE_CHARS} value={title} onValue={setTitle} />
+      <Field
+        first={!props.title}
+        required
+        label={t("textTitle")}
+        maxLength={TITLE_CHARS}
+        value={title}
+        onValue={setTitle}
+      />
       <div class="field">
         <div class="field-row">
           <label class="field-label" for="text">
@@ -68,6 +79,7 @@ export function TextDialog(props: {
         ) : (
           <textarea
             id="text"
+            ref={area}
             class="cs-input text-area"
             rows={10}
             placeholder={t("textExample")}
