@@ -18,6 +18,8 @@ from tests.credentials import access_token
 from tests.server import Server
 
 DOCUMENTS = "/api/v1/documents"
+WORKER_SECONDS = 60.0
+"""Its start included."""
 
 
 def manager(server: Server, user: User) -> httpx.AsyncClient:
@@ -38,7 +40,7 @@ def told(chat: Chat, document: str) -> list[dict[str, Any]]:
 
 async def until_told(chat: Chat, document: str, status: str) -> list[str]:
     """Wait until the socket heard of `status`; all that it heard."""
-    await chat.until(lambda: any(state["status"] == status for state in told(chat, document)))
+    await chat.until(lambda: any(state["status"] == status for state in told(chat, document)), WORKER_SECONDS)
     return [state["status"] for state in told(chat, document)]
 
 
