@@ -14,6 +14,8 @@ DOCUMENTS = "/api/v1/documents"
 COLLECTIONS = "/api/v1/collections"
 SEARCH = "/api/v1/search"
 POLL_SECONDS = 0.05
+INGEST_SECONDS = 60.0
+"""The worker of the tests may just be starting."""
 
 
 class Owner(httpx.AsyncClient):
@@ -26,7 +28,7 @@ class Owner(httpx.AsyncClient):
 
     async def until(self, document: str, *status: str) -> dict[str, Any]:
         """Wait until the worker is done with it; returns it."""
-        async with asyncio.timeout(DEADLINE):
+        async with asyncio.timeout(INGEST_SECONDS):
             while (found := (await self.get(f"{DOCUMENTS}/{document}")).json())["status"] not in ("ready", "failed"):
                 await asyncio.sleep(POLL_SECONDS)
         assert found["status"] in status, found

@@ -31,7 +31,7 @@ class Search(Schema):
     query: Text = Field(min_length=1, max_length=2000)
     k: int = Field(6, ge=1, le=50)
     collection: UUID | None = None
-    documents: list[UUID] = Field(default_factory=list, max_length=FILTERED_DOCUMENTS)
+    documents: list[UUID] = Field(default_factory=list, max_length=FILTERED_DOCUMENTS, description="only in these")
 
 
 @router.post("/search", response=dict[str, Any])
@@ -53,7 +53,7 @@ async def search(request: HttpRequest, body: Search) -> HttpResponse:
     return answer(
         {
             "passages": [_shown(passage, passage.chunk in shown) for passage in found[: body.k]],
-            "embedder": services.embedder.name if services.embedder else None,
+            "embedder": services.embedder.serving if services.embedder else None,
             "dense": result.dense,
             "relevant": bool(shown),
         }

@@ -44,17 +44,20 @@ WAITED_FOR = "1 day"
 
 type Reason = Literal["failed", "not_found", "unsupported", "disliked"]
 
-# What the index on rooms_message covers comes first: few answers of many. A rating from before the answer was written
-# anew says nothing about the new one.
+# The first part is what an index on rooms_message covers: few answers of many. A rating from before the answer was
+# written anew says nothing about the new one.
 UNANSWERED = """WITH bad AS (
-    SELECT id FROM rooms_message WHERE id >= $2::uuid AND (status = 'failed' OR NOT found OR unsupported > 0)
-    UNION SELECT message_id FROM rooms_rating WHERE score < 0 AND message_id >= $2::uuid),
+    SELECT m.* FROM rooms_message m
+     WHERE m.id >= $2::uuid AND (m.status = 'failed' OR NOT m.found OR m.unsupported > 0)
+    UNION ALL SELECT m.* FROM rooms_message m
+     WHERE m.id IN (SELECT message_id FROM rooms_rating WHERE score < 0 AND message_id >= $2::uuid)
+       AND (m.status = 'failed' OR NOT m.found OR m.unsupported > 0) IS NOT TRUE),
   seen AS (
     SELECT m.id, m.room_id, q.text, q.created, r.site_id, s.assistant_name, m.status, m.found,
            m.unsupported > 0 AND m.sources = '[]' AS unsupported,
            EXISTS (SELECT 1 FROM rooms_rating t WHERE t.message_id = m.id AND t.score < 0
                     AND (g.asked_again IS NULL OR t.created > g.asked_again)) AS disliked
-      FROM bad JOIN rooms_message m ON m.id = bad.id JOIN rooms_message q ON q.id = m.question
+      FROM bad m JOIN rooms_message q ON q.id = m.question
       JOIN rooms_room r ON r.id = m.room_id JOIN sites_site s ON s.id = r.site_id
       LEFT JOIN knowledge_closedgap g ON g.message = m.id
      WHERE ($1::uuid[] IS NULL OR r.site_id = ANY($1)) AND q.status <> 'deleted' AND q.text <> ''

@@ -249,13 +249,22 @@ async def test_a_search_says_what_the_assistant_would_be_shown(owner: Owner) -> 
     best = found["passages"][0]
     assert (best["document"], best["relevant"], best["dense"]) == (given, True, None)
     assert 0 < best["score"] <= 1 < best["lexical"] + 1
+    assert {passage["document"] for passage in await owner.search("Who sleeps?")} == {given, other}
+    assert {passage["document"] for passage in await owner.search("Who sleeps?", documents=[other])} == {other}
     found = (await owner.post(SEARCH, json={"query": "Which insurance covers the night train to Vienna?"})).json()
     assert not found["relevant"]
     assert all(not passage["relevant"] for passage in found["passages"])
 
 
 @pytest.mark.parametrize(
-    "body", [{"query": ""}, {"query": "x" * 2001}, {"query": "x", "k": 0}, {"query": "x", "k": 51}]
+    "body",
+    [
+        {"query": ""},
+        {"query": "x" * 2001},
+        {"query": "x", "k": 0},
+        {"query": "x", "k": 51},
+        {"query": "x", "documents": ["x"]},
+    ],
 )
 async def test_a_search_that_cannot_be_is_refused(owner: Owner, body: dict[str, Any]) -> None:
     problem(await owner.post(SEARCH, json=body), 422, "invalid")

@@ -41,6 +41,17 @@ async def asker(api: Api, site: Site) -> User:
     return await site.user("Vera", kind="visitor")
 
 
+@pytest.fixture(autouse=True)
+def own_words(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test lets the model say is forgotten after it."""
+    monkeypatch.setattr(api.model, "pieces", api.model.pieces)
+
+
+def let_say(api: Api, text: str) -> None:
+    """Let the model say this and cite the first passage that it is shown: if it doesn't say so, that is dropped."""
+    api.model.pieces = pieces(f"{text} [1]")
+
+
 async def room_of(api: Api, site: Site, asker: User) -> str:
     return await site.room(api.store, asker, kind="support")
 
@@ -63,7 +74,7 @@ async def gaps(owner: Owner, **params: int) -> list[dict[str, Any]]:
 
 async def write(api: Api, owner: Owner, gap: dict[str, Any], text: str, **more: Any) -> str:
     """Write the answer, which the model will repeat; returns the document's id."""
-    api.model.pieces = pieces(f"{text} [1]")
+    let_say(api, text)
     messages = [question["message"] for question in gap["questions"]]
     answer = await owner.post(f"{GAPS}/{gap['id']}/answer", json={"text": text, "messages": messages, **more})
     assert answer.status_code == 202, answer.text
@@ -107,6 +118,7 @@ async def test_a_written_answer_takes_the_place_of_the_one_that_found_nothing(
     async with Chat(api.server.ws, access_token(asker.id)) as chat:
         await chat.hello(room)
         document = await write(api, owner, gap, "Shipping to Norway takes five days and costs nine euros.")
+        await owner.until(document, "ready")
         await chat.until(lambda: chat.model.rooms[room].messages[latest["id"]]["attempt"] == 2)
         await chat.until(lambda: chat.model.rooms[room].messages[latest["id"]]["status"] == "complete")
         answer = chat.model.rooms[room].messages[latest["id"]]
@@ -180,19 +192,21 @@ async def test_a_gap_opens_again_when_the_new_answer_is_no_better(
 
 
 async def test_each_reason_has_its_name(api: Api, site: Site, owner: Owner, asker: User) -> None:
-    await owner.until(await owner.write("Sloths", "A sloth is a slow animal. Bears are heavy. Owls see well."), "ready")
+    await owner.until(
+        await owner.write("Animals", "A sloth is a slow animal. Bears are heavy. Owls see well."), "ready"
+    )
     rooms = [await room_of(api, site, asker) for _ in range(3)]
-    subjects = ("a slow sloth", "a heavy bear", "an owl")
-    disliked, unsupported, failed = [
-        await ask(api, asker, room, f"What is {subject}?") for room, subject in zip(rooms, subjects, strict=True)
-    ]
-    assert await gaps(owner) == [], "they have found something"
+    let_say(api, "A sloth is a slow animal.")
+    disliked = await ask(api, asker, rooms[0], "What is a slow sloth?")
+    failed = await ask(api, asker, rooms[1], "Tell me of the slow animal")
+    assert await gaps(owner) == [], "they have found something, and cite it"
+    let_say(api, "Zebras have stripes and live in Africa.")
+    unsupported = await ask(api, asker, rooms[2], "How well do owls see?")
 
     async with Chat(api.server.ws, access_token(asker.id)) as chat:
         await chat.hello(rooms[0])
         await chat.command("answer.rate", message=disliked["id"], score=-1)
     execute = api.store.pool.execute
-    await execute("UPDATE rooms_message SET unsupported = 2, sources = '[]' WHERE id = $1::uuid", unsupported["id"])
     await execute("UPDATE rooms_message SET status = 'failed', found = NULL WHERE id = $1::uuid", failed["id"])
     reasons = {each["id"]: each["questions"][0]["reason"] for each in await gaps(owner)}
     assert reasons == {disliked["id"]: "disliked", unsupported["id"]: "unsupported", failed["id"]: "failed"}
