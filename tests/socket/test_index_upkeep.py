@@ -156,7 +156,8 @@ def test_a_rebuild_takes_in_what_changes_meanwhile(
         "The date is red.",
     ]
     assert findings(ingester) == set()
-    assert list(ingester.upkeep.leftovers()) == [], "the table before it is gone"
+    tables = [each.where for each in ingester.upkeep.leftovers() if each.where.startswith("chunks")]
+    assert tables == [], "the one before it is gone"
 
 
 def test_many_small_writes_leave_few_files(
