@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable
 
@@ -54,10 +55,11 @@ class _Member(Struct, frozen=True):
 
 
 class _Contents(Struct):
-    """`names`: the origins of all files of a kind that can be read, also of those that were left out."""
+    """`stay`: the origins of the members, and of files that are broken in this version: what an earlier one had under
+    these stays until something takes its place."""
 
     members: list[_Member]
-    names: set[str]
+    stay: set[str]
     left_out: Counter[str]
 
 
@@ -88,8 +90,8 @@ def unpack(archive: Document, progress: Callable[[int, int], bool]) -> Unpacked:
             _keep(archive, older, file, member, found)
     # What this version has too, but with other content, is searched until its successor is ready.
     families = Document.objects.filter(parent__in=[archive.pk, *older])
-    families.filter(origin__in=found.names).update(parent=archive)
-    gone = families.exclude(origin__in=found.names).values_list("pk", flat=True)
+    families.filter(origin__in=found.stay).update(parent=archive)
+    gone = families.exclude(origin__in=found.stay).values_list("pk", flat=True)
     return Unpacked(archive.members.count(), [str(pk) for pk in gone], older, _note(found))
 
 
@@ -99,7 +101,7 @@ def unpack(archive: Document, progress: Callable[[int, int], bool]) -> Unpacked:
 def _contents(archive: Document, file: zipfile.ZipFile, packed: int) -> _Contents:
     """All files that are wanted, counted and hashed as they unpack. `packed`: the archive's own size."""
     found = _Contents([], set(), Counter())
-    digests: set[bytes] = set()
+    seen: set[bytes | str] = set()
     most = left = min(ARCHIVE_BYTES, max(container.FREE_BYTES, container.RATIO * packed))
     for info in file.infolist():
         name = _name(info)
@@ -111,10 +113,10 @@ def _contents(archive: Document, file: zipfile.ZipFile, packed: int) -> _Content
             found.left_out["of a type that is not supported"] += 1
             continue
         origin = f"{archive.origin}/{name}"
-        if (reason := _unwanted(info, kind)) or len(origin) > ORIGIN_CHARS or origin in found.names:
+        if (reason := _unwanted(info, kind)) or len(origin) > ORIGIN_CHARS or origin in seen:
             found.left_out[reason or "with a name that is too long or there twice"] += 1
             continue
-        found.names.add(origin)
+        seen.add(origin)
         digest, size = hashlib.sha256(), 0
         try:
             for block in container.unpacked(file, info, min(left, config().upload_bytes)):
@@ -122,6 +124,7 @@ def _contents(archive: Document, file: zipfile.ZipFile, packed: int) -> _Content
                 size += len(block)
         except container.DAMAGE:
             found.left_out["damaged"] += 1
+            found.stay.add(origin)
             continue
         finally:
             left -= size
@@ -129,12 +132,14 @@ def _contents(archive: Document, file: zipfile.ZipFile, packed: int) -> _Content
             raise ParseError(f"The archive unpacks to more than {most:,} bytes, which the server does not read.")
         if size > config().upload_bytes:
             found.left_out["too large (UPLOAD_BYTES)"] += 1
+            found.stay.add(origin)
         elif not size:
             found.left_out["empty"] += 1
-        elif digest.digest() in digests:
+        elif digest.digest() in seen:
             found.left_out["the same as another one"] += 1
         else:
-            digests.add(digest.digest())
+            seen.add(digest.digest())
+            found.stay.add(origin)
             found.members.append(_Member(info, origin, kind, digest.digest(), size))
     return found
 
@@ -172,10 +177,11 @@ def _keep(archive: Document, older: list[str], file: zipfile.ZipFile, member: _M
     same = Document.objects.filter(collection=archive.collection_id, content_hash=member.digest).defer("text").first()
     if same is not None and same.parent_id != archive.pk and str(same.parent_id) not in older:
         found.left_out["among the documents already"] += 1
+        found.stay.discard(member.origin)
         return
     if same is not None and (same.parent_id, same.origin) == (archive.pk, member.origin):
         return
-    stored = same.file if same else records.store(container.unpacked(file, member.info, member.size))[0]
+    stored = same.file if same else _stored(file, member)
     try:
         records.register(
             archive.collection,
@@ -192,3 +198,14 @@ def _keep(archive: Document, older: list[str], file: zipfile.ZipFile, member: _M
         if same is None:
             records.drop_file(stored)
         raise ParseError("The archive was deleted while it was read.") from None
+
+
+def _stored(file: zipfile.ZipFile, member: _Member) -> str:
+    try:
+        stored, digest, _ = records.store(container.unpacked(file, member.info, member.size))
+        if digest == member.digest:
+            return stored
+        records.drop_file(stored)
+    except (zipfile.BadZipFile, zlib.error, EOFError):
+        pass
+    raise ParseError("The archive changed while it was read.")

@@ -118,6 +118,26 @@ def test_what_changed_is_found_in_its_old_form_until_the_new_one_is_ready(
     assert Document.objects.count() == 2
 
 
+def test_what_says_nothing_new_any_more_goes(
+    ingester: Ingester, collection: Collection, uri: str, tmp_path: Path
+) -> None:
+    run(ingester, collection, tmp_path / "a.zip", {"a.md": "Apples.", "b.md": "Pears.", "c.md": "Figs."})
+    new = run(ingester, collection, tmp_path / "a.zip", {"a.md": "Apples.", "b.md": "Apples.", "c.md": ""})
+    assert members(new) == {"a.md": "ready"}
+    assert found(uri, collection, "pears figs") == []
+
+
+def test_what_is_broken_in_a_new_version_stays_as_it_was(
+    ingester: Ingester, collection: Collection, uri: str, tmp_path: Path
+) -> None:
+    run(ingester, collection, tmp_path / "a.zip", {"a.md": "Apples.", "b.md": "Pears cost 1."})
+    content = zipped({"a.md": "Apples.", "b.md": "Pears cost 2."}, zipfile.ZIP_STORED)
+    new = run(ingester, collection, tmp_path / "a.zip", content.replace(b"Pears cost 2.", b"Pears cost 3."))
+    assert new.error == "Left out of it: 1 damaged."
+    assert members(new) == {"a.md": "ready", "b.md": "ready"}
+    assert found(uri, collection, "pears") == ["Pears cost 1."]
+
+
 def test_an_archive_that_replaces_a_waiting_one_takes_its_members(
     ingester: Ingester, collection: Collection, uri: str, tmp_path: Path
 ) -> None:
