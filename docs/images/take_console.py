@@ -70,8 +70,8 @@ def fill(camera: Camera) -> None:
     with console(camera, "desk", "light", "en") as page:
         archive = io.BytesIO()
         with zipfile.ZipFile(archive, "w") as file:
-            file.writestr("handbook/holidays.md", HOLIDAYS)
-            file.writestr("handbook/expenses.md", EXPENSES)
+            file.writestr(zipfile.ZipInfo("handbook/holidays.md"), HOLIDAYS)
+            file.writestr(zipfile.ZipInfo("handbook/expenses.md"), EXPENSES)
         upload(
             page,
             ("handbook.zip", archive.getvalue()),
@@ -83,7 +83,7 @@ def fill(camera: Camera) -> None:
             document = page.locator(".document", has_text=title)
             expect(document).to_have_attribute("data-status", status, timeout=120_000)
         page.locator(".members-toggle").click(timeout=60_000)
-        expect(page.locator(".members-list [data-status=ready]")).to_have_count(2, timeout=60_000)
+        expect(page.locator(".members-list .document[data-status=ready]")).to_have_count(2, timeout=60_000)
 
 
 def upload(page: Page, *files: tuple[str, bytes]) -> None:

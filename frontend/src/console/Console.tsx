@@ -31,7 +31,7 @@ export function Console({ place, product, signedIn }: { place: Place; product: s
 
 /** Lets in who manages a site; the others are told where they can go. */
 function SignedIn({ visit, product }: { visit: Visit; product: string }) {
-  const { t: shell, client } = useShell();
+  const { client } = useShell();
   const { value: account, error, again } = useAccount();
   const refused = useClientState(
     client,
@@ -41,10 +41,19 @@ function SignedIn({ visit, product }: { visit: Visit; product: string }) {
     if (refused) visit.signInAgain();
   }, [refused]);
   if (account?.admin) return <Managing visit={visit} account={account} product={product} />;
+  if (!account) return <Opening error={error} again={again} />;
   return (
     <main class="console-alone">
-      {account ? <NotYours visit={visit} /> : error ? <Problem error={error} onRetry={again} /> : null}
-      {!account && !error && <Skeleton label={shell("loading")} />}
+      <NotYours visit={visit} />
+    </main>
+  );
+}
+
+function Opening({ error, again }: { error: unknown; again(): void }) {
+  const { t } = useShell();
+  return (
+    <main class="console-alone">
+      {error ? <Problem error={error} onRetry={again} /> : <Skeleton label={t("loading")} />}
     </main>
   );
 }
@@ -64,16 +73,14 @@ function NotYours({ visit }: { visit: Visit }) {
   );
 }
 
-const NONE: readonly Collection[] = [];
-
 function Managing({ visit, account, product }: { visit: Visit; account: Account; product: string }) {
   const { api, place } = useShell();
   const { locale } = visit.settings;
   const t = useMemo(() => texts.in(locale), [locale]);
   const knowledge = useMemo(() => new Knowledge(api, visit.signInAgain), [api]);
   const [route, navigate] = useRoute(place.base);
-  const [known, setKnown] = useState(NONE);
-  const { value, again } = useLoaded("collections", () => knowledge.collections());
+  const [known, setKnown] = useState<readonly Collection[] | null>(null);
+  const { value, error, again } = useLoaded("collections", () => knowledge.collections());
   useEffect(() => {
     if (value) setKnown(value); // while they are asked for anew, those before go on being shown
   }, [value]);
@@ -84,11 +91,13 @@ function Managing({ visit, account, product }: { visit: Visit; account: Account;
       base: place.base,
       navigate,
       sites: account.sites.filter(({ role }) => role === "admin"),
-      collections: known,
+      collections: known ?? [],
       reloadCollections: again,
     }),
     [knowledge, t, place, navigate, account, known],
   );
+  // Where a document goes is known before one can give it.
+  if (!known) return <Opening error={error} again={again} />;
   return (
     <ConsoleContext.Provider value={context}>
       <Frame route={route} product={product} visit={visit} />

@@ -20,7 +20,7 @@ export interface Console {
   readonly navigate: Navigate;
   /** The sites that are managed here. */
   readonly sites: readonly AccountSite[];
-  /** By name; empty until they have come. */
+  /** By name. */
   readonly collections: readonly Collection[];
   /** Asks for the collections anew: one has changed, or holds more. */
   reloadCollections(): void;
