@@ -96,7 +96,9 @@ async def chunks(request: HttpRequest, document: UUID, page: Query[Page]) -> Htt
     managed = Managed.by(await current(request))
     found, total = await sync_to_async(_chunks)(managed, document, page)
     shown = found[: page.limit]
-    embedded = await wiring.services().index.holds(str(document), vectors=True) if shown else set()
+    services = wiring.services()
+    serving = services.embedder.serving if services.embedder else None
+    embedded = await services.index.embedded(str(document), serving) if shown and serving else set()
     return answer(
         {
             "chunks": [_shown_chunk(chunk, str(chunk.pk) in embedded) for chunk in shown],

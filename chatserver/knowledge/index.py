@@ -232,6 +232,16 @@ class LanceIndex:
         found = await self.ledger(among("document", [document]), vectors=vectors)
         return {chunk for chunk, *_ in found}
 
+    async def embedded(self, document: str, embedder: str) -> set[str]:
+        """The ids of a document's chunks that have a vector of the embedder with this name."""
+        where = among("document", [document])
+
+        async def read(pinned: Pinned) -> set[str]:
+            data = await pinned.table.query().where(where).select(["chunk"]).to_arrow()
+            return set(data["chunk"].to_pylist())
+
+        return await self._tables.read(vector_table(embedder), read, set())
+
     async def ledger(
         self, where: str, *, vectors: bool = False, building: bool = False
     ) -> list[tuple[str, str, bytes]]:

@@ -198,6 +198,19 @@ async def test_vectors_of_another_embedder_are_not_compared(uri: str) -> None:
     assert await LanceIndex(uri).dense([1.0, 0.0, 0.0], [SHOP], 5) == []
 
 
+async def test_which_passages_have_a_vector_is_told_of_each_embedder(uri: str) -> None:
+    one = passage("aaa")
+    two = passage("bbb", document=one.document, ordinal=1)
+    index = LanceIndex(uri, Letters())
+    await index.add([one, two])
+    await index.put_vectors(one.document, SHOP, [(two.chunk, [1.0, 0.0, 0.0])])
+    # Of a process that was configured with another one, or none.
+    for reader in (index, LanceIndex(uri)):
+        assert await reader.embedded(one.document, Letters.name) == {two.chunk}
+        assert await reader.embedded(str(uuid7()), Letters.name) == set()
+        assert await reader.embedded(one.document, "tests/other") == set()
+
+
 async def test_vectors_without_a_chunk_are_not_found(uri: str) -> None:
     index = LanceIndex(uri, Letters())
     one = passage("aaa")
