@@ -107,7 +107,7 @@ async def _start(slots: int | None) -> Services:
         sockets_per_process=settings.sockets_per_process,
     )
     configured = await asyncio.to_thread(choose_embedder, settings)  # reads a model of its own for seconds
-    index = LanceIndex(settings.index, configured, settings.index_storage)
+    index = LanceIndex.from_settings(settings, configured)
     embedder = ServingEmbedder(store.pool, settings, configured, choose_embedder) if configured else None
     reranker = choose_reranker(settings)
     retriever = Retriever(index, embedder, reranker)
