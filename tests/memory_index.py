@@ -1,7 +1,7 @@
 """An index that lives in memory: BM25 and cosine over a few thousand passages, for tests of what searches.
 
-It cuts text by `indexed_terms` like the real index, so what is measured with it holds there. A search is O(postings of the
-query's terms); nothing is ever evicted.
+It cuts text by `indexed_terms` like the real index, so what is measured with it holds there. A search is O(postings of
+the query's terms); nothing is ever evicted.
 """
 
 from __future__ import annotations

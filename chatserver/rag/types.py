@@ -21,8 +21,8 @@ class Turn(Struct, frozen=True):
 
 
 class Question(Struct, frozen=True, kw_only=True):
-    """`collections`: ids of the only collections that may be searched; `history`: oldest first. `withheld`: who asks may
-    read more than is searched, because not all who will read the answer may."""
+    """`collections`: ids of the only collections that may be searched; `history`: oldest first. `withheld`: who asks
+    may read more than is searched, because not all who will read the answer may."""
 
     text: str
     history: tuple[Turn, ...] = ()
