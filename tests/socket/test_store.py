@@ -34,6 +34,12 @@ async def ann(site: Site) -> User:
     return await site.user("Ann")
 
 
+async def belong(store: Store, site: Site, user: User, role: str = "member") -> None:
+    await store.pool.execute(
+        "INSERT INTO sites_sitemember(site_id, user_id, role) VALUES ($1::uuid, $2::uuid, $3)", site.id, user.id, role
+    )
+
+
 async def revs(store: Store, room: str) -> list[int]:
     rows = await store.pool.fetch("SELECT rev FROM rooms_message WHERE room_id = $1::uuid ORDER BY rev", room)
     return [row["rev"] for row in rows]
@@ -294,6 +300,7 @@ async def test_the_context_of_an_answer(store: Store, site: Site, ann: User) -> 
            (gen_random_uuid(), $1::uuid, 'closed', 'internal', now())""",
         site.id,
     )
+    await belong(store, site, ann)
     first = await store.append(draft(room, ann, "1", "What is a room?"))
     (job,) = await store.claim("w", 1)
     await store.settle(first.answer or "", room, 1, "complete", "A place.", [])
@@ -317,6 +324,7 @@ async def test_a_room_is_answered_from_what_all_its_members_may_read(store: Stor
         site.id,
     )
     room = await site.room(store, ann)
+    await belong(store, site, ann)
     await store.append(draft(room, ann, "1", "What does Bob earn?"))
     (job,) = await store.claim("w", 1)
 
@@ -337,11 +345,11 @@ async def test_a_room_is_answered_from_what_all_its_members_may_read(store: Stor
     await store.add_member(room, bob.id)
     assert await context() == (False, True), "one may not: Ann can ask alone"
     await reader(bob)
+    assert await context() == (False, True), "nor if he was a reader and has left the site"
+    await belong(store, site, bob)
     assert await context() == (True, False)
     chief = await site.user("Chief")
-    await store.pool.execute(
-        "INSERT INTO sites_sitemember(site_id, user_id, role) VALUES ($1::uuid, $2::uuid, 'admin')", site.id, chief.id
-    )
+    await belong(store, site, chief, "admin")
     await store.add_member(room, chief.id)
     assert await context() == (True, False), "who manages the site's documents may read them"
     await store.add_member(room, (await site.user("Guest", kind="visitor")).id)

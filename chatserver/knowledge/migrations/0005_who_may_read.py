@@ -5,10 +5,10 @@ from django.db import migrations
 CREATE = """CREATE FUNCTION knowledge_readable(c knowledge_collection, reader uuid)
 RETURNS boolean LANGUAGE sql STABLE AS $$
   SELECT c.visibility = 'public' OR EXISTS (
-    SELECT 1 FROM sites_user u WHERE u.id = reader AND (
-      (c.visibility = 'internal' AND u.kind <> 'visitor') OR u.is_superuser
-      OR EXISTS (SELECT 1 FROM sites_sitemember m WHERE m.user_id = u.id AND m.site_id = c.site_id AND m.role = 'admin')
-      OR EXISTS (SELECT 1 FROM knowledge_collection_readers r WHERE r.user_id = u.id AND r.collection_id = c.id)))
+    SELECT 1 FROM sites_sitemember m WHERE m.user_id = reader AND m.site_id = c.site_id AND (
+      m.role = 'admin' OR c.visibility = 'internal'
+      OR EXISTS (SELECT 1 FROM knowledge_collection_readers r WHERE r.user_id = reader AND r.collection_id = c.id)))
+  OR EXISTS (SELECT 1 FROM sites_user u WHERE u.id = reader AND u.is_superuser)
 $$"""
 
 

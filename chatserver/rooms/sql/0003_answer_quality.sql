@@ -1,4 +1,4 @@
--- `chat_settle` also says how good the answer is; `chat_retry` forgets it. The function with seven parameters stays:
+-- `chat_settle` also says how good the answer is. The function with seven parameters stays:
 -- processes of the version before this one go on with it while an upgrade rolls.
 CREATE FUNCTION chat_settle(
   p_message uuid, p_room uuid, p_attempt int, p_status text, p_text text, p_sources jsonb, p_usage jsonb,
