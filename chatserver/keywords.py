@@ -16,11 +16,11 @@ from chatserver.text import is_cjk, terms
 
 __all__ = ["AnswerType", "answer_type", "indexed_terms", "is_stop", "keywords", "query_terms", "subject"]
 
-SUBJECT_WEIGHT = 4
-WEAK_WEIGHT = 2
+SUBJECT_WEIGHT = 2
+WEAK_WEIGHT = 1
 """Of a CJK term that is a single character or holds a function character."""
-OTHER_WEIGHT = 1
-"""Of function words and pairs of words: they decide between passages that hold the subject equally well."""
+PAIR_WEIGHT = 1
+"""Of two words that are neighbours: they decide between passages that hold the subject equally well."""
 
 type AnswerType = Literal["time", "person", "quantity", "place", "reason", "manner", "other"]
 
@@ -104,14 +104,14 @@ def indexed_terms(text: str) -> list[str]:
 
 
 def query_terms(question: str) -> dict[str, int]:
-    """What to look for among `indexed_terms`, with the weight of each, in order of appearance."""
+    """What to look for among `indexed_terms`, with the weight of each, in order of appearance. Words that only ask or
+    join are looked for in pairs with others, and alone where there is nothing else."""
     found = terms(question)
     strong = keywords(question)
-    weights = {
-        term: SUBJECT_WEIGHT if strong.get(term, 0.0) >= 0.5 else WEAK_WEIGHT if term in strong else OTHER_WEIGHT
-        for term in found
-    }
-    return weights | dict.fromkeys(_pairs(found), OTHER_WEIGHT)
+    pairs = dict.fromkeys(_pairs(found), PAIR_WEIGHT)
+    if not strong:
+        return dict.fromkeys(found, WEAK_WEIGHT) | pairs
+    return {term: SUBJECT_WEIGHT if weight >= 0.5 else WEAK_WEIGHT for term, weight in strong.items()} | pairs
 
 
 def _pairs(found: Sequence[str]) -> Iterator[str]:

@@ -9,6 +9,7 @@ __all__ = ["Cache", "Memory"]
 PASSAGES_BYTES = 128 * 1024 * 1024
 NAMES = 200_000
 """Ids of chunks that are remembered, of each table; about 200 bytes each."""
+SETS = 1_000
 
 
 class Cache[K, V]:
@@ -48,3 +49,5 @@ class Memory:
         """The chunk that a row belongs to."""
         self.places: Cache[str, tuple[int, int]] = Cache(NAMES)
         """The row of a chunk, and the version of the table in which it was there."""
+        self.narrow: Cache[frozenset[str], int] = Cache(SETS)
+        """Sets of collections whose searches need a filter, and for how many more searches."""

@@ -24,10 +24,12 @@ __all__ = ["View"]
 QUERY_TERMS = 256
 """A longer question is searched by its first terms."""
 RESULTS = 200
-PROBES = 24
+PROBES = 12
 """Partitions of vectors that are read, of about the square root of their number."""
 WARM_ROWS = 500
 """Remembered at a time; then other tasks have their turn."""
+FILTERED_SEARCHES = 100
+"""After so many, a search without a filter is tried again."""
 _NOTHING: dict[str, float] = {}
 
 
@@ -51,13 +53,19 @@ class View:
         if not words or not collections:
             return []
         allowed = _allowed(collections, documents)
+        match = lancedb("query").MatchQuery(" ".join(words), "lex")
 
-        async def search(chunks: Pinned) -> list[Passage]:
-            match = lancedb("query").MatchQuery(" ".join(words), "lex")
-            found = chunks.table.query().nearest_to_text(match).where(allowed).select(["_score"]).with_row_id()
-            scores = await _pairs(found.limit(min(k, RESULTS)), "_score")
+        async def best(chunks: Pinned, filter_: str) -> list[Passage]:
+            query = chunks.table.query().nearest_to_text(match)
+            query = (query.where(filter_) if filter_ else query).select(["_score"]).with_row_id()
+            scores = await _pairs(query.limit(min(k, RESULTS)), "_score")
             passages = await _passages(chunks, scores)
             return [replace(passage, lexical=scores[row]) for row, passage in passages.items()]
+
+        async def search(chunks: Pinned) -> list[Passage]:
+            if documents:
+                return await best(chunks, allowed)
+            return await _within(chunks, collections, allowed, lambda filter_: best(chunks, filter_))
 
         passages = await self._search(search)
         return sorted(passages, key=lambda passage: -(passage.lexical or 0.0))
@@ -68,24 +76,29 @@ class View:
         name = vector_table(vector.embedder) if isinstance(vector, Vector) else self._vectors
         if not name or not collections:
             return []
+
         allowed = _allowed(collections, documents)
 
-        async def nearest(vectors: Pinned) -> dict[str, float]:
+        async def nearest(vectors: Pinned, filter_: str) -> dict[str, float]:
             pa = arrow()
             query = vectors.table.query().nearest_to(pa.array(vector, pa.float32())).distance_type("cosine")
-            query = query.nprobes(PROBES).where(allowed).select(["_distance"]).with_row_id()
+            query = query.nprobes(PROBES)
+            query = (query.where(filter_) if filter_ else query).select(["_distance"]).with_row_id()
             distances = await _pairs(query.limit(min(k, RESULTS)), "_distance")
             chunks = await _chunks(vectors, distances)
             return {chunk: 1.0 - distances[row] for row, chunk in chunks.items()}
 
-        async def search(chunks: Pinned) -> list[Passage]:
-            places = await _places(chunks, cosines, allowed)
-            passages = await _passages(chunks, places)
-            return [replace(each, dense=cosines[each.chunk]) for each in passages.values() if each.collection in those]
+        async def best(chunks: Pinned, filter_: str) -> list[Passage]:
+            cosines = await self._tables.read(name, lambda vectors: nearest(vectors, filter_), _NOTHING)
+            passages = await _passages(chunks, await _places(chunks, cosines))
+            return [replace(each, dense=cosines[each.chunk]) for each in passages.values()]
 
-        those = set(collections)
-        cosines: dict[str, float] = await self._tables.read(name, nearest, _NOTHING)
-        passages = await self._search(search) if cosines else []
+        async def search(chunks: Pinned) -> list[Passage]:
+            if documents:
+                return await best(chunks, allowed)
+            return await _within(chunks, collections, allowed, lambda filter_: best(chunks, filter_))
+
+        passages = await self._search(search)
         return sorted(passages, key=lambda passage: -(passage.dense or 0.0))
 
     async def warm(self) -> None:
@@ -130,6 +143,26 @@ def _allowed(collections: Sequence[str], documents: Sequence[str]) -> str:
     return f"{allowed} AND {among('document', documents)}" if documents else allowed
 
 
+async def _within(
+    chunks: Pinned, collections: Sequence[str], allowed: str, best: Callable[[str], Awaitable[list[Passage]]]
+) -> list[Passage]:
+    """The best passages of these collections; `best` takes a filter, such as `allowed`.
+
+    A filter costs as much as the search itself, and often it changes nothing: one site has nearly all documents. So a
+    search that was not filtered is good enough when nothing else was among the best. Who once met others' passages
+    there filters for a while.
+    """
+    those, narrow = frozenset(collections), chunks.memory.narrow
+    if not (filtered := narrow.get(those) or 0):
+        found = await best("")
+        if all(passage.collection in those for passage in found):
+            return found
+        filtered = FILTERED_SEARCHES
+    narrow.put(those, filtered - 1)
+    # A chunk may have moved to another collection since its vector was made.
+    return [passage for passage in await best(allowed) if passage.collection in those]
+
+
 async def _itself(pinned: Pinned) -> Pinned | None:
     return pinned
 
@@ -160,8 +193,8 @@ async def _chunks(vectors: Pinned, addresses: Iterable[int]) -> dict[int, str]:
     return {row: chunk for row, chunk in known.items() if chunk is not None}
 
 
-async def _places(chunks: Pinned, ids: Iterable[str], allowed: str) -> list[int]:
-    """The addresses of those of the chunks that are there, in this version and for this reader."""
+async def _places(chunks: Pinned, ids: Iterable[str]) -> list[int]:
+    """The addresses of those of the chunks that are there, in this version."""
     rows: list[int] = []
     unknown: list[str] = []
     for chunk in ids:
@@ -171,7 +204,7 @@ async def _places(chunks: Pinned, ids: Iterable[str], allowed: str) -> list[int]
         else:
             unknown.append(chunk)
     if unknown:
-        query = chunks.table.query().where(f"{among('chunk', unknown)} AND {allowed}").select(["_rowid"])
+        query = chunks.table.query().where(among("chunk", unknown)).select(["_rowid"])
         rows += (await _collect(query.limit(RESULTS)))["_rowid"].to_pylist()
     return rows
 

@@ -6,13 +6,13 @@ which throws away by how much the first hit leads (docs/knowledge.md, "Retrieval
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
 from chatserver.rag.split import BLOCK_SEPARATOR
 from chatserver.rag.types import Passage
-from chatserver.text import terms
 
 __all__ = ["distinct", "fuse", "joined"]
 
@@ -24,9 +24,11 @@ one, but hardly nothing: with 0, a passage that both legs find late would beat o
 OVERLAP = 0.5
 """Two passages of a document that share this much of the shorter one say the same."""
 ALIKE = 0.9
-"""Of all terms of two passages: what copies with small changes share. Other numbers make another statement."""
+"""Of all words of two passages: what copies with small changes share. Other numbers make another statement."""
 JOINED_CHARS = 3_600
 """As long as neighbours may become when they are put together; a model is shown little more of one excerpt."""
+
+_WORD = re.compile(r"\w+")
 
 
 def fuse(lexical: Sequence[Passage], dense: Sequence[Passage] | None, *, depth: int) -> list[Passage]:
@@ -64,23 +66,33 @@ def distinct(ranked: Sequence[Passage], k: int) -> list[Passage]:
     """The first `k` that say something new: no text twice, also not with small changes, and of overlapping pieces of a
     document the better one."""
     kept: list[Passage] = []
-    texts: list[frozenset[str]] = []
+    texts: set[str] = set()
+    words: dict[str, frozenset[str]] = {}
     for passage in ranked:
         if len(kept) >= k:
             break
-        text = frozenset(terms(passage.text)) or frozenset((passage.text,))
-        if any(_copies(text, other) for other in texts) or any(_overlap(passage, other) for other in kept):
+        text = " ".join(passage.text.split())
+        if text in texts or any(_overlap(passage, other) or _copies(passage, other, words) for other in kept):
             continue
-        texts.append(text)
+        texts.add(text)
         kept.append(passage)
     return kept
 
 
-def _copies(one: frozenset[str], other: frozenset[str]) -> bool:
-    if min(len(one), len(other)) < ALIKE * max(len(one), len(other)):
+def _copies(one: Passage, other: Passage, words: dict[str, frozenset[str]]) -> bool:
+    """`words`: what is known of the passages by now; most are told apart by their length and score alone."""
+    if not (_near(len(one.text), len(other.text)) and _near(one.score, other.score)):
         return False
-    differ = one ^ other
-    return len(differ) <= (1 - ALIKE) * len(one | other) and not any(term[0].isdigit() for term in differ)
+    for each in (one, other):
+        if each.chunk not in words:
+            words[each.chunk] = frozenset(_WORD.findall(each.text.casefold())) or frozenset((each.text,))
+    differ = words[one.chunk] ^ words[other.chunk]
+    few = len(differ) <= (1 - ALIKE) * len(words[one.chunk] | words[other.chunk])
+    return few and not any(char.isdigit() for word in differ for char in word)
+
+
+def _near(one: float, other: float) -> bool:
+    return min(one, other) >= ALIKE * max(one, other)
 
 
 def _overlap(one: Passage, other: Passage) -> bool:

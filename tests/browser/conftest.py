@@ -22,7 +22,8 @@ from tests.browser.rooms import Rooms
 from tests.conftest import fresh_database
 from tests.server import ROOT, Server
 
-ANSWER = "A room is where people and the assistant talk. [1] " * 6
+# Its citation stays whatever the documents are: the sentence it stands in claims nothing that one could look up.
+ANSWER = "A room is where people and the assistant talk. That is it. [1] " * 6
 PASSWORD = "correct horse"
 FAST, SLOW = 300, 15
 """Words per second: for what comes after an answer, and for what happens in the middle of one."""

@@ -13,7 +13,7 @@ from tests.cluster.conftest import Cluster
 from tests.server import ROOT
 
 DEADLINE = 30.0
-WORDS = " ".join(f"word{n}" for n in range(80)) + " [1]"
+WORDS = " ".join(f"word{n}" for n in range(80)) + ". That is it. [1]"
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ from tests.own_redis import OwnRedis
 from tests.server import Server
 
 QUESTION = "What is a room?"
-WORDS = " ".join(f"word{n}" for n in range(120)) + " 你好，世界 🙂 [1]"
+WORDS = " ".join(f"word{n}" for n in range(120)) + " 你好，世界 🙂. That is it. [1]"
 
 
 def model(server: ScriptedServer) -> dict[str, str]:
