@@ -6,7 +6,6 @@ which throws away by how much the first hit leads (docs/knowledge.md, "Retrieval
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
@@ -27,8 +26,6 @@ ALIKE = 0.9
 """Of all words of two passages: what copies with small changes share. Other numbers make another statement."""
 JOINED_CHARS = 3_600
 """As long as neighbours may become when they are put together; a model is shown little more of one excerpt."""
-
-_WORD = re.compile(r"\w+")
 
 
 def fuse(lexical: Sequence[Passage], dense: Sequence[Passage] | None, *, depth: int) -> list[Passage]:
@@ -85,10 +82,12 @@ def _copies(one: Passage, other: Passage, words: dict[str, frozenset[str]]) -> b
         return False
     for each in (one, other):
         if each.chunk not in words:
-            words[each.chunk] = frozenset(_WORD.findall(each.text.casefold())) or frozenset((each.text,))
-    differ = words[one.chunk] ^ words[other.chunk]
-    few = len(differ) <= (1 - ALIKE) * len(words[one.chunk] | words[other.chunk])
-    return few and not any(char.isdigit() for word in differ for char in word)
+            words[each.chunk] = frozenset(each.text.casefold().split())
+    mine, others = words[one.chunk], words[other.chunk]
+    shared = len(mine & others)
+    if shared < ALIKE * (len(mine) + len(others) - shared):
+        return False
+    return not any(char.isdigit() for word in mine ^ others for char in word)
 
 
 def _near(one: float, other: float) -> bool:

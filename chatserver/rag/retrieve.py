@@ -21,7 +21,7 @@ __all__ = ["Retrieved", "Retriever"]
 
 log = logging.getLogger(__name__)
 
-DEPTH = 50
+DEPTH = 30
 """Passages asked of each leg."""
 QUERY_CHARS = 2000
 """A longer query is searched by its beginning; embedding endpoints refuse what exceeds their context."""

@@ -76,7 +76,9 @@ def test_scores_are_shares_and_descend(lexical: list[float], dense: list[float])
 
 
 def test_no_text_comes_twice() -> None:
-    text = "The  same text, which is said in more words than one."
+    text = (
+        "The  same text, which is said in more words than one, and then in some more, until it is as long as a passage."
+    )
     ranked = [passage("a", text), passage("b", text[:-1].lower()), passage("c", "Another.")]
     assert [each.chunk for each in distinct(ranked, 5)] == ["a", "c"]
 
