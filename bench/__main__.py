@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench.runner import run
 
-NAMES = ("first_token", "streams", "appends", "retrieval_speed", "retrieval_load")
+NAMES = ("first_token", "streams", "appends", "retrieval_speed", "retrieval_load", "deletion")
 
 
 if __name__ == "__main__":

@@ -14,16 +14,21 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+import lancedb
 import numpy
+from lancedb.query import MatchQuery
 
 from bench.world import percentile
 from chatserver.ids import uuid7
+from chatserver.keywords import subject
 from chatserver.knowledge.index import LanceIndex
+from chatserver.knowledge.index_view import PROBES
 from chatserver.rag.retrieve import DEPTH, Retriever
 from chatserver.rag.types import Passage
+from chatserver.text import terms
 
 DIMENSIONS = 384
 TOPICS = 400
@@ -80,7 +85,7 @@ async def measure(arguments: Sequence[str] = ()) -> None:
         index = LanceIndex(folder, embedder)
         corpus = await _fill(index, embedder, args)
         await _recall(index, corpus)
-        await _load(index, corpus, args)
+        await _load(folder, index, corpus, args)
 
 
 async def _fill(index: LanceIndex, embedder: Prepared, args: argparse.Namespace) -> Corpus:
@@ -125,27 +130,60 @@ async def _recall(index: LanceIndex, corpus: Corpus) -> None:
     print(f"  dense leg: recall@{RECALL_AT} {sum(hits) / len(hits):.3f}, worst question {min(hits):.1f}")
 
 
-async def _load(index: LanceIndex, corpus: Corpus, args: argparse.Namespace) -> None:
-    """`concurrent` tasks, each of which asks its next question when it has found the last one's passages."""
+async def _load(folder: str, index: LanceIndex, corpus: Corpus, args: argparse.Namespace) -> None:
+    """`concurrent` tasks, each of which asks its next question when it has its answer. Beside ours, in turns: what two
+    plain queries of LanceDB take on this machine at this hour."""
     retriever = Retriever(index, corpus.embedder)
-    questions = itertools.cycle(corpus.embedder.known)
-    times: list[float] = []
+    plain = await _plain(folder, corpus)
 
-    async def ask(until: float) -> None:
+    async def search(question: str) -> None:
+        assert len(await retriever.retrieve(question, [corpus.collection], args.k)) == args.k
+
+    for seconds in (WARM_SECONDS, args.seconds, args.seconds):
+        for name, ask in (("plain queries", plain), ("searches", search)):
+            times: list[float] = []
+            begin, cpu = time.perf_counter(), time.process_time()
+            await _ask(ask, itertools.cycle(corpus.embedder.known), begin + seconds, times, args.concurrent)
+            took, cpu = time.perf_counter() - begin, time.process_time() - cpu
+            if seconds == WARM_SECONDS:
+                continue
+            print(
+                f"  {len(times) / took:4.0f} {name}/s with {args.concurrent} at once: "
+                f"p50 {percentile(times, 0.5):.0f} ms, p99 {percentile(times, 0.99):.0f} ms, "
+                f"{cpu / len(times) * 1000:.2f} ms of CPU each",
+                flush=True,
+            )
+
+
+async def _ask(
+    ask: Callable[[str], Awaitable[None]], questions: Iterator[str], until: float, times: list[float], concurrent: int
+) -> None:
+    async def one() -> None:
         while (begin := time.perf_counter()) < until:
-            passages = await retriever.retrieve(next(questions), [corpus.collection], args.k)
-            assert len(passages) == args.k
+            await ask(next(questions))
             times.append((time.perf_counter() - begin) * 1000)
 
-    for seconds in (WARM_SECONDS, args.seconds):
-        times.clear()
-        begin, cpu = time.perf_counter(), time.process_time()
-        await asyncio.gather(*(ask(begin + seconds) for _ in range(args.concurrent)))
-        took, cpu = time.perf_counter() - begin, time.process_time() - cpu
-    print(
-        f"  {len(times) / took:.0f} searches/s with {args.concurrent} at once: p50 {percentile(times, 0.5):.0f} ms, "
-        f"p99 {percentile(times, 0.99):.0f} ms, {cpu / len(times) * 1000:.2f} ms of CPU each"
-    )
+    await asyncio.gather(*(one() for _ in range(concurrent)))
+
+
+async def _plain(folder: str, corpus: Corpus) -> Callable[[str], Awaitable[None]]:
+    """As many passages by words and by vectors as a search looks at, as LanceDB gives them, neither fused nor read."""
+    database = await lancedb.connect_async(folder)
+    names = (await database.list_tables()).tables
+    chunks, vectors = [
+        await database.open_table(next(name for name in names if name.startswith(kind)))
+        for kind in ("chunks", "vectors")
+    ]
+
+    async def ask(question: str) -> None:
+        words = chunks.query().nearest_to_text(MatchQuery(" ".join(terms(subject(question))), "lex"))
+        near = vectors.query().nearest_to(corpus.embedder.known[question]).distance_type("cosine").nprobes(PROBES)
+        await asyncio.gather(
+            words.select(["passage", "_score"]).limit(DEPTH).to_list(),
+            near.select(["chunk", "_distance"]).limit(DEPTH).to_list(),
+        )
+
+    return ask
 
 
 def _document(collection: str, chunks: int) -> Iterator[Passage]:

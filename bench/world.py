@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,8 @@ class World:
     site: Site
     servers: Sequence[Server]
     upstream: str
+    environ: Mapping[str, str]
+    """Settings of the servers, for commands beside them."""
 
     async def users(self, count: int) -> list[User]:
         return [await self.site.user(f"user{n}") for n in range(count)]
@@ -75,7 +77,7 @@ async def world(*, processes: int, model: Sequence[str] = (), **settings: str) -
         servers = [
             await stack.enter_async_context(Server({**environ, "LLM_BASE_URL": upstream})) for _ in range(processes)
         ]
-        yield World(store, site, servers, upstream)
+        yield World(store, site, servers, upstream, environ)
 
 
 @asynccontextmanager
