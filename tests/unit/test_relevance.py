@@ -70,6 +70,7 @@ def test_the_heading_and_the_title_count() -> None:
         ("WHAT DOES IT COST?", ["COST"]),
         ("What's it like there?", []),
         ("请问图书馆在哪里？", ["图书馆在"]),
+        ("Is the 3a, the be4 or the 7ad a good one?", ["3a,", "be4", "7ad", "good"]),
     ],
 )
 def test_words_that_only_ask_are_not_searched(question: str, kept: list[str]) -> None:
