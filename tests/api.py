@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import itertools
+import json
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -68,6 +69,14 @@ class Api:
         await page.get("/app/")
         page.cookies.set("sessionid", await session_key(self.store.pool, user.id))
         return page
+
+    async def answer(self, asker: User, question: str, **more: str) -> dict[str, Any]:
+        """Ask over HTTP (`room`: there), and wait for the answer: the message as it ends the stream."""
+        answer = await self.client(asker).post("/api/v1/ask", json={"question": question, **more})
+        assert answer.status_code == 200, answer.text
+        last = [line for line in answer.text.splitlines() if line.startswith("data: ")][-1]
+        message: dict[str, Any] = json.loads(last.removeprefix("data: "))["message"]
+        return message
 
     async def member(self, name: str, role: str = "member", site: Site | None = None) -> User:
         """A user with a place in `site`."""

@@ -7,7 +7,6 @@ parent, and serves everything else first; it is given none of the server's secre
 
 from __future__ import annotations
 
-import ctypes
 import os
 import resource
 import signal
@@ -22,6 +21,7 @@ from chatserver.knowledge.decode import decode
 from chatserver.knowledge.formats import types
 from chatserver.knowledge.formats.types import Parsed, ParseError, too_long
 from chatserver.knowledge.kinds import Kind, check_content
+from chatserver.processes import end_with_parent
 
 __all__ = ["ANSWER_BYTES", "Request", "read"]
 
@@ -29,7 +29,6 @@ ANSWER_BYTES = 128 * 1024 * 1024
 """The answer at most: `CHARS` in MessagePack, with room for the headings that are repeated in every block."""
 BLOCKS = 1_000_000
 NICE = 10
-PR_SET_PDEATHSIG = 1
 
 
 class Request(Struct, frozen=True):
@@ -113,10 +112,9 @@ def _text(path: Path, *, html: bool = False) -> str:
 
 
 def _confine(request: Request) -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
-        if os.getppid() != request.parent:  # which died before
-            os._exit(1)
+    end_with_parent(signal.SIGKILL)
+    if sys.platform == "linux" and os.getppid() != request.parent:  # which died before
+        os._exit(1)
     os.nice(NICE)
     resource.setrlimit(resource.RLIMIT_AS, (request.memory_bytes, request.memory_bytes))
     resource.setrlimit(resource.RLIMIT_CPU, (request.seconds, request.seconds + 1))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -51,12 +50,8 @@ async def budget(owner: Owner, people: tuple[User, User]) -> str:
     return document
 
 
-async def ask(api: Api, asker: User, room: str | None = None) -> dict[str, Any]:
-    answer = await api.client(asker).post("/api/v1/ask", json={"question": QUESTION} | ({"room": room} if room else {}))
-    assert answer.status_code == 200, answer.text
-    last = [line for line in answer.text.splitlines() if line.startswith("data: ")][-1]
-    message: dict[str, Any] = json.loads(last.removeprefix("data: "))["message"]
-    return message
+async def ask(api: Api, asker: User, **room: str) -> dict[str, Any]:
+    return await api.answer(asker, QUESTION, **room)
 
 
 async def test_one_member_without_access_keeps_a_document_from_the_room(
@@ -64,13 +59,13 @@ async def test_one_member_without_access_keeps_a_document_from_the_room(
 ) -> None:
     ann, bob = people
     together = await site.room(api.store, ann, bob)
-    refused = await ask(api, ann, together)
+    refused = await ask(api, ann, room=together)
     assert "40,000" not in refused["text"]
     assert refused["sources"] == []
     assert "a room of your own" in refused["text"], "she is told that she may ask alone"
-    assert "a room of your own" not in (await ask(api, bob, together))["text"], "he is told nothing"
+    assert "a room of your own" not in (await ask(api, bob, room=together))["text"], "he is told nothing"
 
-    for alone in (await ask(api, ann, await site.room(api.store, ann)), await ask(api, ann)):
+    for alone in (await ask(api, ann, room=await site.room(api.store, ann)), await ask(api, ann)):
         assert "40,000" in alone["text"]
         assert [source["document"] for source in alone["sources"]] == [budget]
     assert "40,000" not in (await ask(api, bob))["text"]
@@ -81,7 +76,7 @@ async def test_a_source_is_shown_to_those_who_may_read_it(
 ) -> None:
     ann, bob = people
     room = await site.room(api.store, ann)
-    message = await ask(api, ann, room)
+    message = await ask(api, ann, room=room)
     path = f"/api/v1/rooms/{room}/messages/{message['id']}/sources/1"
     shown = (await api.client(ann).get(path)).json()
     assert "40,000" in shown["passage"]
@@ -96,4 +91,4 @@ async def test_a_reader_who_is_taken_off_reads_no_more(
     (finance,) = [each for each in await owner.collections() if each["name"] == "Finance"]
     changed = await owner.patch(f"{COLLECTIONS}/{finance['id']}", json={"readers": []})
     assert changed.status_code == 200, changed.text
-    assert "40,000" not in (await ask(api, ann, await site.room(api.store, ann)))["text"]
+    assert "40,000" not in (await ask(api, ann, room=await site.room(api.store, ann)))["text"]

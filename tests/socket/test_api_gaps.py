@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -58,11 +57,7 @@ async def room_of(api: Api, site: Site, asker: User) -> str:
 
 async def ask(api: Api, asker: User, room: str, question: str) -> dict[str, Any]:
     """Ask in a room, and wait for the answer."""
-    answer = await api.client(asker).post("/api/v1/ask", json={"question": question, "room": room})
-    assert answer.status_code == 200, answer.text
-    last = [line for line in answer.text.splitlines() if line.startswith("data: ")][-1]
-    message: dict[str, Any] = json.loads(last.removeprefix("data: "))["message"]
-    return message
+    return await api.answer(asker, question, room=room)
 
 
 async def gaps(owner: Owner, **params: int) -> list[dict[str, Any]]:
