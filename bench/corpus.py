@@ -134,6 +134,8 @@ class Knowledge:
             )
             if work and (outcome := self.ingester.process(str(document.pk))) != "ready":
                 raise SystemExit(f"{given['id']}: {outcome}")
+            if work:
+                self.ingester.upkeep.tidy()  # as the worker does after each step
             ids[given["id"]] = str(document.pk)
         self.ingester.upkeep.tidy(always=True)
         seconds = time.perf_counter() - begin

@@ -25,7 +25,7 @@ from bench.world import percentile
 from chatserver.ids import uuid7
 from chatserver.keywords import subject
 from chatserver.knowledge.index import LanceIndex
-from chatserver.knowledge.index_view import PROBES
+from chatserver.knowledge.index_nearest import PROBES
 from chatserver.rag.retrieve import DEPTH, Retriever
 from chatserver.rag.types import Passage
 from chatserver.text import terms

@@ -19,6 +19,7 @@ from typing import Any
 from chatserver.ids import uuid7
 from chatserver.knowledge.index_cache import Memory
 from chatserver.knowledge.index_library import ERRORS, arrow, load_library, translated, unavailable
+from chatserver.knowledge.index_nearest import Nearest
 from chatserver.knowledge.index_rows import build_indexes
 
 __all__ = ["Pinned", "Tables"]
@@ -39,6 +40,8 @@ class Pinned:
     version: int
     made: str
     memory: Memory
+    nearest: Nearest
+    """Of a table of vectors."""
 
 
 @dataclass
@@ -147,7 +150,7 @@ class Tables:
         made = ((await table.schema()).metadata or {}).get(b"made", b"").decode()
         # Another table of that name has rows of its own.
         memory = before.memory if before is not None and before.made == made else Memory()
-        return Pinned(table, await table.version(), made, memory)
+        return Pinned(table, await table.version(), made, memory, Nearest(table))
 
     # --- writing -----------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from chatserver.keywords import query_terms
-from chatserver.knowledge.index_library import ERRORS, arrow, lancedb, unavailable
+from chatserver.knowledge.index_library import ERRORS, lancedb, unavailable
+from chatserver.knowledge.index_nearest import collect
 from chatserver.knowledge.index_rows import CHUNKS, among, decode, vector_table
 from chatserver.knowledge.index_tables import Pinned, Tables
 from chatserver.providers.base import Vector
@@ -24,8 +25,6 @@ __all__ = ["View"]
 QUERY_TERMS = 256
 """A longer question is searched by its first terms."""
 RESULTS = 200
-PROBES = 16
-"""Partitions of vectors that are read, of twice the square root of their number: most of a search's time is theirs."""
 WARM_ROWS = 500
 """Remembered at a time; then other tasks have their turn."""
 FILTERED_SEARCHES = 100
@@ -58,7 +57,8 @@ class View:
         async def best(chunks: Pinned, filter_: str) -> list[Passage]:
             query = chunks.table.query().nearest_to_text(match)
             query = (query.where(filter_) if filter_ else query).select(["_score"]).with_row_id()
-            scores = await _pairs(query.limit(min(k, RESULTS)), "_score")
+            found = await collect(query.limit(min(k, RESULTS)))
+            scores = dict(zip(found["_rowid"].to_pylist(), found["_score"].to_pylist(), strict=True))
             passages = await _passages(chunks, scores)
             return [replace(passage, lexical=scores[row]) for row, passage in passages.items()]
 
@@ -80,11 +80,7 @@ class View:
         allowed = _allowed(collections, documents)
 
         async def nearest(vectors: Pinned, filter_: str) -> dict[str, float]:
-            pa = arrow()
-            query = vectors.table.query().nearest_to(pa.array(vector, pa.float32())).distance_type("cosine")
-            query = query.nprobes(PROBES)
-            query = (query.where(filter_) if filter_ else query).select(["_distance"]).with_row_id()
-            distances = await _pairs(query.limit(min(k, RESULTS)), "_distance")
+            distances = await vectors.nearest.find(vector, filter_, min(k, RESULTS))
             chunks = await _chunks(vectors, distances)
             return {chunk: 1.0 - distances[row] for row, chunk in chunks.items()}
 
@@ -172,7 +168,7 @@ async def _passages(chunks: Pinned, addresses: Iterable[int]) -> dict[int, Passa
     memory = chunks.memory
     known = {row: memory.passages.get(row) for row in addresses}
     if missing := [row for row, passage in known.items() if passage is None]:
-        table = await _collect(chunks.table.take_row_ids(missing).select(["passage", "_rowid"]))
+        table = await collect(chunks.table.take_row_ids(missing).select(["passage", "_rowid"]))
         for row, passage in zip(table["_rowid"].to_pylist(), table["passage"].to_pylist(), strict=True):
             memory.passages.put(row, passage)
             known[row] = passage
@@ -187,7 +183,7 @@ async def _chunks(vectors: Pinned, addresses: Iterable[int]) -> dict[int, str]:
     """The chunks whose vectors lie at those addresses."""
     known = {row: vectors.memory.chunks.get(row) for row in addresses}
     if missing := [row for row, chunk in known.items() if chunk is None]:
-        table = await _collect(vectors.table.take_row_ids(missing).select(["chunk", "_rowid"]))
+        table = await collect(vectors.table.take_row_ids(missing).select(["chunk", "_rowid"]))
         for row, chunk in zip(table["_rowid"].to_pylist(), table["chunk"].to_pylist(), strict=True):
             vectors.memory.chunks.put(row, chunk)
             known[row] = chunk
@@ -206,21 +202,9 @@ async def _places(chunks: Pinned, ids: Iterable[str]) -> list[int]:
             unknown.append(chunk)
     if unknown:
         query = chunks.table.query().where(among("chunk", unknown)).select(["_rowid"])
-        rows += (await _collect(query.limit(RESULTS)))["_rowid"].to_pylist()
+        rows += (await collect(query.limit(RESULTS)))["_rowid"].to_pylist()
     return rows
 
 
 async def _batches(pinned: Pinned, columns: list[str]) -> Any:
     return await pinned.table.query().select(columns).to_batches(max_batch_length=WARM_ROWS)
-
-
-async def _pairs(query: Any, score: str) -> dict[int, float]:
-    table = await _collect(query)
-    return dict(zip(table["_rowid"].to_pylist(), table[score].to_pylist(), strict=True))
-
-
-async def _collect(query: Any) -> Any:
-    # With its table at hand a query asks for schema and projection once more, for a kind of column that we have none
-    # of; that takes a quarter of a search.
-    query._table = None
-    return await query.to_arrow()
