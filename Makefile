@@ -127,7 +127,7 @@ $(STAMPS)/run: uv.lock pyproject.toml | $(UV) $(STAMPS)
 
 $(STAMPS)/all: uv.lock pyproject.toml | $(UV) $(STAMPS)
 	@echo 'Installing the packages, with those for tests …'
-	@$(SYNC) --all-groups --extra onnx --compile-bytecode
+	@$(SYNC) --all-groups --extra onnx --extra otel --compile-bytecode
 	@touch $@ $(STAMPS)/run
 
 # Not `npm ci`: that insists on entries for the binaries of every platform, and registries lack some.
