@@ -1,6 +1,7 @@
 """Real engines for the whole session: one private PostgreSQL and Redis, a fresh database for each test that asks.
 
-They are started before Django reads its settings, in a folder of this session's own.
+They are started before Django reads its settings, in a folder of this session's own. With pytest-xdist each of its
+processes is such a session: nothing is shared between tests that run side by side but the machine.
 """
 
 from __future__ import annotations
@@ -40,17 +41,22 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.pop(name.upper(), None)
     folder = Path(tempfile.mkdtemp(prefix="chatserver-tests-"))
     folder.chmod(0o711)
+    _folders.append(folder)
+    os.environ.update(DATA_DIR=str(folder / "django"), DJANGO_SETTINGS_MODULE="chatserver.settings", SECRET_KEY="tests")
+    if _hands_out(config):
+        return
     engines = Engines(folder)
     engines.__enter__()
     os.environ.update(
         DATABASE_URL=engines.database_url,
         REDIS_URL=f"{engines.redis_url}?db=0",
-        DATA_DIR=str(folder / "django"),
-        DJANGO_SETTINGS_MODULE="chatserver.settings",
-        SECRET_KEY="tests",
     )
     _stash["engines"] = engines
-    _folders.append(folder)
+
+
+def _hands_out(config: pytest.Config) -> bool:
+    """Whether this process only hands the tests out to others (pytest-xdist)."""
+    return bool(config.getoption("numprocesses", None)) and not hasattr(config, "workerinput")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

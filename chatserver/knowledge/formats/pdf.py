@@ -25,6 +25,8 @@ TABLE_WORDS, PAGE_WORDS = 6, 5000
 """Tables are looked for on pages of so many words; a newspaper's has 3,000."""
 MARGIN_PAGES = 4
 """From this many pages on, first and last lines that most pages share are headers and footers."""
+FLAT = 0.01
+"""Of its width: what is less high is no letter that was drawn."""
 
 _END = re.compile(r"[.!?。！？:：;；…][\"'”’)）」』]*$")
 _BULLET = re.compile(r"^\s*(?:[•·‣▪◦●○■□–-]\s|\(?\d{1,2}[.)]\s|[（(]?[一二三四五六七八九十]{1,3}[）)、])")
@@ -115,11 +117,19 @@ def _with_tables(text_page: Any) -> _Page | None:
 
 
 def _word(text_page: Any, text: str, start: int, end: int) -> Word:
-    left, bottom, right, top = text_page.get_charbox(start)
+    left, bottom, right, top = _box(text_page, start)
     if end - start > 1:
-        _, low, right, high = text_page.get_charbox(end - 1)
+        _, low, right, high = _box(text_page, end - 1)
         bottom, top = min(bottom, low), max(top, high)
     return Word(text[start:end], left, right, bottom, top)
+
+
+def _box(text_page: Any, place: int) -> tuple[float, float, float, float]:
+    """Left, bottom, right and top of a character, in points."""
+    box: tuple[float, float, float, float] = text_page.get_charbox(place)
+    # Of a font that the file names but does not hold, nothing is drawn where this machine has none like it.
+    drawn = box[3] - box[1] > FLAT * (box[2] - box[0])
+    return box if drawn else text_page.get_charbox(place, loose=True)
 
 
 def _outline(document: Any) -> list[tuple[int, int, str]]:
