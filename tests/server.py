@@ -1,4 +1,4 @@
-"""The real server in processes of its own: gunicorn with one Daphne worker, on a port that the system chose."""
+"""The real server in processes of its own: gunicorn as an operator would start it, on a port that the system chose."""
 
 from __future__ import annotations
 
@@ -19,11 +19,15 @@ START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 
 
+SERVERS = ("daphne", "uvicorn")
+
+
 class Server:
     """`async with Server(environ) as server` waits until it is ready, and ends it. `log` is what it printed."""
 
-    def __init__(self, environ: Mapping[str, str], *, workers: int = 1) -> None:
-        self._environ = os.environ | environ
+    def __init__(self, environ: Mapping[str, str], *, workers: int = 1, server: str = "") -> None:
+        """`server`: one of `SERVERS`, else that of the environment, else the default."""
+        self._environ = os.environ | environ | ({"SERVER": server} if server else {})
         self._workers = workers
         self._process: asyncio.subprocess.Process
         self._reader: asyncio.Task[None]
@@ -34,6 +38,11 @@ class Server:
     def pid(self) -> int:
         """Of gunicorn's arbiter; also the id of the process group."""
         return self._process.pid
+
+    @property
+    def workers(self) -> list[int]:
+        """The processes that serve, or start to."""
+        return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
 
     @property
     def http(self) -> str:
@@ -52,8 +61,8 @@ class Server:
             self.port = listener.getsockname()[1]
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "gunicorn", "chatserver.asgi:application"),
-                *("--worker-class", "chatserver.serving.daphne.DaphneWorker", "--workers", str(self._workers)),
-                *("--bind", f"fd://{listener.fileno()}", "--no-control-socket", "--log-level", "warning"),
+                *("-c", "chatserver/serving/gunicorn.conf.py", "--workers", str(self._workers)),
+                *("--bind", f"fd://{listener.fileno()}"),
                 cwd=ROOT,
                 env=self._environ,
                 pass_fds=(listener.fileno(),),

@@ -30,8 +30,8 @@ class Cluster:
     ann: User
     bob: User
 
-    def server(self, **environ: str) -> Server:
-        return Server({**self.environ, **environ})
+    def server(self, server: str = "", *, workers: int = 1, **environ: str) -> Server:
+        return Server({**self.environ, **environ}, server=server, workers=workers)
 
     def chat(self, server: Server, user: User, **options: object) -> Chat:
         return Chat(server.ws, access_token(user.id), **options)  # type: ignore[arg-type]
