@@ -63,6 +63,11 @@ def _engines(arguments: list[str]) -> Iterator[None]:
     if not arguments or arguments[0] in WITHOUT_ENGINES or {"-h", "--help"} & set(arguments):
         yield
         return
+    if settings.database_url and settings.redis_url:
+        yield
+        return
+    if sys.platform == "win32":
+        raise EngineMissing("on Windows none is brought along: set DATABASE_URL and REDIS_URL.")
     from chatserver.serving.embedded import Engines
 
     with Engines(settings.data, settings.database_url, settings.redis_url) as engines:

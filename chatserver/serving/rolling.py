@@ -1,6 +1,6 @@
 """Serving processes are replaced one at a time, and each by one that is ready before it leaves.
 
-What the processes of one arbiter know of one another lies in a folder, `DATA_DIR/run/HOST-PID` (PID is the arbiter's):
+What the processes of one arbiter know of one another lies in `DATA_DIR/serving/HOST-PID` (PID is the arbiter's):
 
     123.ready   locked by process 123 from when it serves until it ends; its content is the mark it started under
     turn        locked by the process that is being replaced, until it ends; its content is that process
@@ -78,7 +78,7 @@ class Crew:
 
     def __init__(self, arbiter: int, data: Path | None = None) -> None:
         self.arbiter = arbiter
-        self.folder = (data or config().data) / "run" / f"{socket.gethostname()}-{arbiter}"
+        self.folder = (data or config().data) / "serving" / f"{socket.gethostname()}-{arbiter}"
         self._held: list[int] = []
 
     @classmethod
@@ -178,7 +178,7 @@ def child_exit(arbiter: Any, worker: Any) -> None:
 
 def _folders(data: Path) -> Iterator[Path]:
     host = socket.gethostname()
-    for folder in (data / "run").glob(f"{host}-*"):
+    for folder in (data / "serving").glob(f"{host}-*"):
         if folder.name.removeprefix(f"{host}-").isdigit():
             yield folder
 
