@@ -14,7 +14,10 @@ from chatserver.config import config
 from chatserver.errors import ConfigError, EngineMissing
 
 WITHOUT_ENGINES = frozenset(
-    "check collectstatic compilemessages diffsettings help makemessages makemigrations version --help --version".split()
+    (
+        "check collectstatic compilemessages diffsettings help makemessages makemigrations roll version "
+        "--help --version"
+    ).split()
 )
 
 
@@ -60,6 +63,11 @@ def _engines(arguments: list[str]) -> Iterator[None]:
     if not arguments or arguments[0] in WITHOUT_ENGINES or {"-h", "--help"} & set(arguments):
         yield
         return
+    if settings.database_url and settings.redis_url:
+        yield
+        return
+    if sys.platform == "win32":
+        raise EngineMissing("on Windows none is brought along: set DATABASE_URL and REDIS_URL.")
     from chatserver.serving.embedded import Engines
 
     with Engines(settings.data, settings.database_url, settings.redis_url) as engines:

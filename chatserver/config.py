@@ -46,7 +46,10 @@ class Config(Struct, frozen=True, kw_only=True):
     secret_key: str = ""
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 8000
+    server: str = "daphne"
     processes: Annotated[int, Meta(ge=1, le=256)] = 2
+    recycle_sockets: Annotated[int, Meta(ge=0, le=1_000_000_000)] = 0
+    recycle_memory_mb: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     public_url: str = ""
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
@@ -137,6 +140,7 @@ class Config(Struct, frozen=True, kw_only=True):
 
 
 _CHOICES: dict[str, tuple[str, ...]] = {
+    "server": ("daphne", "uvicorn"),
     "log_level": ("DEBUG", "INFO", "WARNING", "ERROR"),
     "default_language": ("en", "zh-CN"),
 }

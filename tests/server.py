@@ -1,4 +1,4 @@
-"""The real server in processes of its own: gunicorn with one Daphne worker, on a port that the system chose."""
+"""The real server in processes of its own: gunicorn as an operator would start it, on a port that the system chose."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,11 +19,19 @@ START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 
 
+SERVERS = ("daphne", "uvicorn")
+
+
 class Server:
     """`async with Server(environ) as server` waits until it is ready, and ends it. `log` is what it printed."""
 
-    def __init__(self, environ: Mapping[str, str], *, workers: int = 1) -> None:
-        self._environ = os.environ | environ
+    def __init__(
+        self, environ: Mapping[str, str], *, workers: int = 1, server: str = "", alone: Sequence[str] = ()
+    ) -> None:
+        """`server`: one of `SERVERS`, else that of the environment, else the default. `alone`: the module and arguments
+        of a server that is run without gunicorn, where `PORT` stands for the port."""
+        self._alone = alone
+        self._environ = os.environ | environ | ({"SERVER": server} if server else {})
         self._workers = workers
         self._process: asyncio.subprocess.Process
         self._reader: asyncio.Task[None]
@@ -34,6 +42,11 @@ class Server:
     def pid(self) -> int:
         """Of gunicorn's arbiter; also the id of the process group."""
         return self._process.pid
+
+    @property
+    def workers(self) -> list[int]:
+        """The processes that serve, or start to."""
+        return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
 
     @property
     def http(self) -> str:
@@ -50,13 +63,18 @@ class Server:
     async def __aenter__(self) -> Self:
         with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
             self.port = listener.getsockname()[1]
+            command = [
+                *("gunicorn", "chatserver.asgi:application", "-c", "chatserver/serving/gunicorn.conf.py"),
+                *("--workers", str(self._workers), "--bind", f"fd://{listener.fileno()}"),
+            ]
+            if self._alone:
+                listener.close()
+                command = [str(self.port) if part == "PORT" else part for part in self._alone]
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "gunicorn", "chatserver.asgi:application"),
-                *("--worker-class", "chatserver.serving.daphne.DaphneWorker", "--workers", str(self._workers)),
-                *("--bind", f"fd://{listener.fileno()}", "--no-control-socket", "--log-level", "warning"),
+                *(sys.executable, "-m", *command),
                 cwd=ROOT,
                 env=self._environ,
-                pass_fds=(listener.fileno(),),
+                pass_fds=() if self._alone else (listener.fileno(),),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,

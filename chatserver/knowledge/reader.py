@@ -7,8 +7,8 @@ parent, and serves everything else first; it is given none of the server's secre
 
 from __future__ import annotations
 
+import contextlib
 import os
-import resource
 import signal
 import sys
 from pathlib import Path
@@ -22,6 +22,9 @@ from chatserver.knowledge.formats import types
 from chatserver.knowledge.formats.types import Parsed, ParseError, too_long
 from chatserver.knowledge.kinds import Kind, check_content
 from chatserver.processes import end_with_parent
+
+with contextlib.suppress(ImportError):  # as on Windows
+    import resource
 
 __all__ = ["ANSWER_BYTES", "Request", "read"]
 
@@ -112,6 +115,8 @@ def _text(path: Path, *, html: bool = False) -> str:
 
 
 def _confine(request: Request) -> None:
+    if sys.platform == "win32":
+        return  # it knows no such limits: there, time alone is bounded, by who waits
     end_with_parent(signal.SIGKILL)
     if sys.platform == "linux" and os.getppid() != request.parent:  # which died before
         os._exit(1)

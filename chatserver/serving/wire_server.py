@@ -13,28 +13,19 @@ from twisted.internet import reactor
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
-from chatserver.config import config
+from chatserver.serving.bounds import (
+    CLOSE_SECONDS,
+    LINGER_SECONDS,
+    MESSAGE_BYTES,
+    PING_SECONDS,
+    PONG_SECONDS,
+    RESTART_CODE,
+    STALL_SECONDS,
+    TOO_LARGE,
+    body_bytes,
+)
 
 __all__ = ["WireProtocol", "WireRequest", "WireServer"]
-
-RESTART_CODE = 4012
-PING_SECONDS = 25
-PONG_SECONDS = 20
-"""Less than `PING_SECONDS`: autobahn overwrites the timer of a ping that is still unanswered."""
-
-FORM_BYTES = 1024 * 1024
-"""What a body may have beyond UPLOAD_BYTES. What it then has too much the API refuses in its own words."""
-LINGER_SECONDS = 30
-STALL_SECONDS = 60
-"""A client that takes nothing of its answer for so long is cut off."""
-_REFUSAL = (
-    b'{"type":"about:blank","title":"Too large","status":413,"code":"too_large",'
-    b'"detail":"This is larger than the server accepts."}'
-)
-TOO_LARGE = (
-    b"HTTP/1.1 413 Content Too Large\r\nContent-Type: application/problem+json\r\nConnection: close\r\n"
-    b"Content-Length: %d\r\n\r\n%b" % (len(_REFUSAL), _REFUSAL)
-)
 
 
 @implementer(IPushProducer)
@@ -47,7 +38,7 @@ class WireRequest(WebRequest):  # type: ignore[misc] # daphne is untyped
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs, parsePOSTFormSubmission=False)
-        self._limit = config().upload_bytes + FORM_BYTES
+        self._limit = body_bytes()
         self._received = 0
         self._refused = False
         self._flowing = asyncio.Event()
@@ -107,8 +98,7 @@ class WireRequest(WebRequest):  # type: ignore[misc] # daphne is untyped
             super().requestReceived(command, path, version)
 
     def _refuse(self) -> None:
-        """Answer at once. A client that goes on sending would lose the answer with the connection, so what comes is
-        thrown away for a while (as nginx's `lingering_close` does)."""
+        """Answer at once; what still comes is thrown away for a while."""
         if self._refused:
             return
         self._refused = True
@@ -171,9 +161,9 @@ class WireProtocol(WebSocketProtocol):  # type: ignore[misc] # daphne is untyped
 
 
 class WireServer(Server):  # type: ignore[misc] # daphne is untyped
-    """Serves `application` on sockets that are listening already. `served` counts the WebSockets it has opened."""
+    """Serves `application` on sockets that are listening already; `on_ready` is called once it does."""
 
-    def __init__(self, application: Any, sockets: Sequence[Any]) -> None:
+    def __init__(self, application: Any, sockets: Sequence[Any], on_ready: Callable[[WireServer], None]) -> None:
         super().__init__(
             application,
             endpoints=["adopted"],  # Daphne insists on one; the sockets are adopted in `_ready`
@@ -185,13 +175,12 @@ class WireServer(Server):  # type: ignore[misc] # daphne is untyped
             ping_timeout=PONG_SECONDS,
         )
         self.endpoints: list[str] = []
-        self.served = 0
         self._sockets = sockets
+        self._on_ready = on_ready
         self._ports: list[Any] = []
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
         if scope["type"] == "websocket":
-            self.served += 1
             scope.setdefault("extensions", {})["chatserver.wire"] = protocol
         return super().create_application(protocol, scope)
 
@@ -224,9 +213,16 @@ class WireServer(Server):  # type: ignore[misc] # daphne is untyped
         # The factories exist and the reactor does not run yet.
         self.http_factory = WireFactory(self)
         self.ws_factory.protocol = WireProtocol
-        self.ws_factory.setProtocolOptions(closeHandshakeTimeout=5, failByDrop=False, tcpNoDelay=True)
+        self.ws_factory.setProtocolOptions(
+            closeHandshakeTimeout=CLOSE_SECONDS,
+            failByDrop=False,
+            tcpNoDelay=True,
+            maxMessagePayloadSize=MESSAGE_BYTES,
+            maxFramePayloadSize=MESSAGE_BYTES,
+        )
         self._ports = [
             # gunicorn wraps its listening sockets
             reactor.adoptStreamPort(sock.fileno(), sock.family, self.http_factory)
             for sock in (getattr(held, "sock", held) for held in self._sockets)
         ]
+        self._on_ready(self)

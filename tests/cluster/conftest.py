@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,8 +30,8 @@ class Cluster:
     ann: User
     bob: User
 
-    def server(self, **environ: str) -> Server:
-        return Server({**self.environ, **environ})
+    def server(self, server: str = "", *, workers: int = 1, alone: Sequence[str] = (), **environ: str) -> Server:
+        return Server({**self.environ, **environ}, server=server, workers=workers, alone=alone)
 
     def chat(self, server: Server, user: User, **options: object) -> Chat:
         return Chat(server.ws, access_token(user.id), **options)  # type: ignore[arg-type]

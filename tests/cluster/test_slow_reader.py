@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import socket
 
+import pytest
+
 from tests.cluster.conftest import Cluster
-from tests.server import Server
+from tests.server import SERVERS, Server
 
 TEXT = "x" * 15_900
 MESSAGES = 600
@@ -21,9 +23,10 @@ def small_socket(server: Server) -> socket.socket:
     return made
 
 
-async def test_a_socket_that_does_not_drain_is_closed_and_resumes(cluster: Cluster) -> None:
+@pytest.mark.parametrize("kind", SERVERS)
+async def test_a_socket_that_does_not_drain_is_closed_and_resumes(cluster: Cluster, kind: str) -> None:
     async with (
-        cluster.server() as server,
+        cluster.server(kind) as server,
         cluster.chat(server, cluster.ann) as ann,
         cluster.chat(server, cluster.ann) as other,  # one socket may send 400 at once
         cluster.chat(server, cluster.bob, sock=small_socket(server)) as slow,

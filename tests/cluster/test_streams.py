@@ -6,13 +6,14 @@ import asyncio
 import os
 from collections.abc import Sequence
 
+import pytest
 import redis.asyncio
 
 from chatserver.providers.scripted import ScriptedServer
 from tests.chat import Chat
 from tests.cluster.conftest import Cluster
 from tests.own_redis import OwnRedis
-from tests.server import Server
+from tests.server import SERVERS, Server
 
 QUESTION = "What is a room?"
 WORDS = " ".join(f"word{n}" for n in range(120)) + " 你好，世界 🙂. That is it. [1]"
@@ -44,11 +45,12 @@ async def stored(cluster: Cluster, answer: str) -> str:
     return message.text
 
 
-async def test_three_sockets_on_two_processes_join_the_deltas_to_the_stored_text(cluster: Cluster) -> None:
+@pytest.mark.parametrize("server", SERVERS)
+async def test_three_sockets_on_two_processes_join_the_deltas_to_the_stored_text(cluster: Cluster, server: str) -> None:
     async with (
         ScriptedServer(text=WORDS, first_token=0.05, rate=30) as upstream,
-        cluster.server(**model(upstream)) as one,
-        cluster.server(**model(upstream)) as two,
+        cluster.server(server, **model(upstream)) as one,
+        cluster.server(server, **model(upstream)) as two,
         cluster.chat(one, cluster.ann) as ann,
         cluster.chat(two, cluster.bob) as bob,
         cluster.chat(one, cluster.bob) as phone,
@@ -172,11 +174,12 @@ async def test_stop_from_another_process_keeps_the_text_and_closes_the_upstream(
         assert (await ann.until_status(room, answer, "complete"))["text"].count("word119") == 1
 
 
-async def test_a_draining_process_says_bye_and_hands_its_answer_over(cluster: Cluster) -> None:
+@pytest.mark.parametrize("server", SERVERS)
+async def test_a_draining_process_says_bye_and_hands_its_answer_over(cluster: Cluster, server: str) -> None:
     async with (
         ScriptedServer(text=WORDS, first_token=0.05, rate=20) as upstream,
-        cluster.server(**model(upstream)) as one,
-        cluster.server(**model(upstream)) as two,
+        cluster.server(server, **model(upstream)) as one,
+        cluster.server(server, **model(upstream)) as two,
         cluster.chat(one, cluster.ann) as first,
         cluster.chat(two, cluster.ann) as second,
     ):

@@ -7,6 +7,8 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +18,7 @@ import pytest
 
 from chatserver.serving.supervise import Child, Supervisor
 from tests.chat import Chat
+from tests.server import ROOT
 from tests.serving import Serve, environment, manage
 
 
@@ -123,7 +126,7 @@ def test_a_child_that_ends_is_started_again_and_its_follower_waits(
 ) -> None:
     mark = tmp_path / "mark"
     first = Child("The first", ["sh", "-c", f"test -e {mark} && exec sleep 600; touch {mark}; exit 7"])
-    second = Child("The second", ["sh", "-c", "kill -TERM $PPID; exec sleep 600"], after=mark.exists)
+    second = Child("The second", ["sh", "-c", "kill -TERM $PPID; exec sleep 600"], after=lambda: first.failures > 0)
     assert Supervisor([first, second]).run() == 0
     assert "The first ended with exit code 7; starting it again in 0.5 s.\n" in capfd.readouterr().err
 
@@ -188,3 +191,54 @@ def test_a_port_in_use_is_said_in_one_line(environ: dict[str, str]) -> None:
     assert line.startswith(f"Cannot listen on 127.0.0.1:{port} ")
     assert f"--port {port + 1}" in line
     assert (run.returncode, run.stdout) == (1, "")
+
+
+async def test_on_a_unix_socket_a_hangup_replaces_the_web_process(environ: dict[str, str]) -> None:
+    with tempfile.TemporaryDirectory(prefix="chatserver-") as folder:
+        path = f"{folder}/web.sock"
+        options = ("--bind", f"unix:{path}", "--server", "uvicorn", "--processes", "1", "--no-demo")
+        async with Serve(environ, *options, until="Ready: unix:") as serve:
+            assert os.stat(path).st_mode & 0o777 == 0o770, "for its owner and a proxy in its group"
+            (before,) = workers(serve)
+            os.kill(serve.pid, signal.SIGHUP)
+            async with asyncio.timeout(60):
+                while before in (now := workers(serve)) or len(now) != 1:
+                    await asyncio.sleep(0.1)
+            async with httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(uds=path)) as client:
+                assert (await client.get("http://localhost/healthz")).status_code == 200
+            second = manage("serve", "--bind", f"unix:{path}", environ=environ)
+            assert second.returncode == 1
+            assert "another server listens there" in one_line(second.stderr)
+            assert "was sent" not in "".join(serve.err)
+            assert not unexpected(serve)
+
+
+def test_rolling_without_a_server_is_said_in_one_line(environ: dict[str, str]) -> None:
+    run = manage("roll", environ=environ)
+    assert one_line(run.stderr).startswith("No web processes run here")
+    assert (run.returncode, run.stdout) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("changed", "code", "line"),
+    [
+        ({"SERVER": "hypercorn"}, 2, "Wrong setting: SERVER"),
+        ({"REDIS_URL": ""}, 3, "Missing engine: gunicorn by itself starts none"),
+        ({"DATA_DIR": "/dev/null/data"}, 2, "Wrong setting: DATA_DIR"),
+    ],
+)
+def test_gunicorn_by_itself_says_in_one_line_what_is_wrong(
+    environ: dict[str, str], changed: dict[str, str], code: int, line: str
+) -> None:
+    conf = ROOT / "chatserver" / "serving" / "gunicorn.conf.py"
+    with tempfile.TemporaryDirectory() as elsewhere:  # from any directory
+        run = subprocess.run(
+            [sys.executable, "-m", "gunicorn", "chatserver.asgi:application", "-c", str(conf), "--bind", "127.0.0.1:0"],
+            cwd=elsewhere,
+            env={**environ, **changed},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert one_line(run.stderr).startswith(line)
+    assert run.returncode == code

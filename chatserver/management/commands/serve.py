@@ -1,7 +1,7 @@
 """`manage.py serve`: the whole server with one command.
 
-It brings the database up to date, makes the demo where there is nothing yet, and keeps gunicorn (N Daphne processes), a
-Celery worker and the demo site running until Ctrl-C or SIGTERM. `manage.py` has started PostgreSQL and Redis where none
+It brings the database up to date, makes the demo where there is nothing yet, and keeps gunicorn (N processes), a Celery
+worker and the demo site running until Ctrl-C or SIGTERM. `manage.py` has started PostgreSQL and Redis where none
 are named.
 """
 
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
-import urllib.request
 from typing import Any
 
 from django.core.management import call_command
@@ -24,11 +24,13 @@ from chatserver.serving.background import worker_command
 from chatserver.serving.demo import KEY, Demo, ingest_documentation, make_demo, refresh_demo
 from chatserver.serving.embedded import engines_alive
 from chatserver.serving.origins import demo_origins, own_origins, url
+from chatserver.serving.places import Place
 from chatserver.serving.preflight import check_embedder, check_redis, free_port, free_port_after
+from chatserver.serving.rolling import Crew
 from chatserver.serving.supervise import Child, Supervisor
 from chatserver.sites.models import Site
 
-BACKLOG = 2048
+SERVERS = ("daphne", "uvicorn")
 
 
 class Command(BaseCommand):
@@ -37,8 +39,17 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         settings = config()
+        parser.add_argument(
+            "--server",
+            choices=SERVERS,
+            default=settings.server,
+            help=f"what carries HTTP and WebSockets (SERVER, {settings.server})",
+        )
         parser.add_argument("--host", default=settings.host, help=f"address to listen on (HOST, {settings.host})")
         parser.add_argument("--port", type=_port, default=settings.port, help=f"port (PORT, {settings.port})")
+        parser.add_argument(
+            "--bind", type=_bind, metavar="HOST:PORT|unix:/PATH", help="both at once, or a Unix socket for a proxy"
+        )
         parser.add_argument(
             "--processes",
             type=_processes,
@@ -49,7 +60,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, host: str, port: int, processes: int, no_demo: bool, **options: Any) -> None:
         settings = config()
-        port = self._check_port(host, port)
+        place = self._check_place(options["bind"] or Place(host, port))
+        host, port = place.host or host, place.port or port
+        if place.path and not settings.public_url:
+            no_demo = no_demo or not settings.demo_port  # nobody could tell its page where the server is
         demo_port = 0 if no_demo else self._check_demo_port(host, port, settings.demo_port)
         check_redis(settings)
         check_embedder(settings)
@@ -57,45 +71,55 @@ class Command(BaseCommand):
         demo = self._prepare(settings, origins, not no_demo)
         if not _has_demo():
             demo_port = 0
-        address = url(host, port)
         demo_url = settings.demo_url or (f"{url(host, demo_port)}/" if demo_port else "")
-        told = False
-
-        def tell() -> None:
-            nonlocal told
-            if not told and _healthy(address):
-                told = True
-                self._greet(address, demo_url, demo, settings)
-
         environ = {**os.environ, "HOST": host, "PORT": str(port), "DEMO_URL": demo_url, "PYTHONUNBUFFERED": "1"}
-        worker = worker_command(settings)
+        environ |= {"PROCESSES": str(processes), "SERVER": options["server"]}
+        told = False
+        web = Child("The web server", _gunicorn(place), environ=environ)
+        hangup = Hangup()
+
+        def tick() -> None:
+            nonlocal told
+            if not told and place.healthy():
+                told = True
+                self._greet(place.address, demo_url, demo, settings)
+            if hangup.heard() and web.process is not None:
+                Crew(web.process.pid, settings.data).request()
+
         children = [
-            Child("The web server", _gunicorn(host, port, processes, settings), environ=environ),
+            web,
             # After it, so that they do not take the web server's time while people wait for that.
-            Child("The background worker", worker, essential=False, after=lambda: told, environ=environ),
+            Child(
+                "The background worker",
+                worker_command(settings),
+                essential=False,
+                after=lambda: told,
+                environ=environ,
+            ),
         ]
         if demo_port:
-            command = _demo_site(host, demo_port, settings.public_url or address)
+            command = _demo_site(host, demo_port, settings.public_url or place.address)
             children.append(Child("The demo site", command, essential=False, after=lambda: told, environ=environ))
         try:
             if demo:
                 ingest_documentation(settings)
-            code = Supervisor(children, alive=engines_alive).run(tell)
+            code = Supervisor(children, alive=engines_alive).run(tick)
         finally:
             if demo and demo.password and not told:  # stopped half-way, and the next start will not know it
                 self.stdout.write(_sign_in(demo))
         if code:
             raise SystemExit(code)
 
-    def _check_port(self, host: str, port: int) -> int:
-        """Whether the port is free; 0 becomes one that is. A worker would say so too late, and in a traceback."""
+    def _check_place(self, place: Place) -> Place:
+        """Whether one can listen there; port 0 becomes one that is free. A worker would say so too late, and in a
+        traceback."""
         try:
-            return free_port(host, port)
+            return place.free()
         except OSError as error:
-            self.stderr.write(
-                f"Cannot listen on {host}:{port} ({error.strerror}). Choose another port: "
-                f"make run PORT={port + 1}, or manage.py serve --port {port + 1}."
-            )
+            advice = f"Choose another port: make run PORT={place.port + 1}, or manage.py serve --port {place.port + 1}."
+            if place.path:
+                advice = "Choose another path."
+            self.stderr.write(f"Cannot listen on {place.bind} ({error.strerror}). {advice}")
             raise SystemExit(1) from None
 
     def _check_demo_port(self, host: str, port: int, wanted: int) -> int:
@@ -139,6 +163,23 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
+class Hangup:
+    """SIGHUP, which asks for the web processes to be replaced one by one; but not from a terminal that closes."""
+
+    def __init__(self) -> None:
+        self._heard = False
+        if sys.stdin is None or not sys.stdin.isatty():
+            signal.signal(signal.SIGHUP, self._hear)
+
+    def heard(self) -> bool:
+        """Whether it came since this was asked last."""
+        heard, self._heard = self._heard, False
+        return heard
+
+    def _hear(self, number: int, frame: object) -> None:
+        self._heard = True
+
+
 def _has_demo() -> bool:
     try:
         return Site.objects.filter(key=KEY).exists()
@@ -156,30 +197,26 @@ def _port(value: str) -> int:
     raise argparse.ArgumentTypeError(f"{value!r} is no port: give a number from 0 (any that is free) to 65535.")
 
 
+def _bind(value: str) -> Place:
+    try:
+        return Place.parse(value)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{value!r} is no place to listen: give HOST:PORT or unix:/PATH (at most 107 bytes)."
+        ) from None
+
+
 def _processes(value: str) -> int:
     if value.isdigit() and 1 <= int(value) <= 256:
         return int(value)
     raise argparse.ArgumentTypeError(f"{value!r} is no number from 1 to 256.")
 
 
-def _gunicorn(host: str, port: int, processes: int, settings: Config) -> list[str]:
-    bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    return [
-        *(sys.executable, "-m", "gunicorn", "chatserver.asgi:application", "--chdir", str(BASE_DIR)),
-        *("--worker-class", "chatserver.serving.daphne.DaphneWorker", "--workers", str(processes)),
-        *("--bind", bind, "--backlog", str(BACKLOG), "--timeout", "30", "--graceful-timeout", "20"),
-        *("--no-control-socket", "--log-level", "warning"),
-    ]
+def _gunicorn(place: Place) -> list[str]:
+    conf = str(BASE_DIR / "chatserver" / "serving" / "gunicorn.conf.py")
+    return [sys.executable, "-m", "gunicorn", "chatserver.asgi:application", "--config", conf, "--bind", place.bind]
 
 
 def _demo_site(host: str, port: int, server: str) -> list[str]:
     where = ("--host", host, "--port", str(port))
     return [sys.executable, "-m", "chatserver.serving.demo_site", *where, "--server", server]
-
-
-def _healthy(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{address}/healthz", timeout=1) as response:  # noqa: S310 - our own address
-            return bool(response.status == 200)
-    except OSError:
-        return False
