@@ -14,7 +14,8 @@ from chatserver.config import config
 from chatserver.errors import ConfigError, EngineMissing
 
 WITHOUT_ENGINES = frozenset(
-    "check collectstatic compilemessages diffsettings help makemessages makemigrations version --help --version".split()
+    "check collectstatic compilemessages diffsettings help makemessages makemigrations nginx_config version --help "
+    "--version".split()
 )
 
 
