@@ -120,7 +120,7 @@ browser: | $(STAMPS) ## Find a Chromium for the tests of the pages, else install
 	  && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >>var/browser.log 2>&1; } || \
 	{ echo 'The tests of the pages need Chromium (see var/browser.log). Install it: apt-get install chromium' >&2; exit 3; }
 
-# Debian starts what it installs; a policy-rc.d of our own, for the time of the installation, keeps nginx from ports 80.
+# Debian starts what it installs; a policy-rc.d of our own, for the time of the installation, keeps nginx off port 80.
 .PHONY: nginx
 nginx: | $(STAMPS) ## Find an nginx for the tests, else install Debian's without starting it (needs root)
 	@PATH="$$PATH:/usr/sbin:/usr/local/sbin" command -v nginx >/dev/null || \
@@ -129,8 +129,8 @@ nginx: | $(STAMPS) ## Find an nginx for the tests, else install Debian's without
 	  && $(SUDO) apt-get update -qq >>var/nginx.log 2>&1 \
 	  && $(SUDO) sh -c 'set -e; policy=/usr/sbin/policy-rc.d; \
 	    test -e $$policy || { trap "rm -f $$policy" EXIT; printf "#!/bin/sh\nexit 101\n" >$$policy; chmod 755 $$policy; }; \
-	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nginx-light' >>var/nginx.log 2>&1; } || \
-	{ echo 'The tests of what stands in front need nginx (see var/nginx.log). Install it: apt-get install nginx-light' >&2; exit 3; }
+	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nginx' >>var/nginx.log 2>&1; } || \
+	{ echo 'The tests of what stands in front need nginx (see var/nginx.log). Install it: apt-get install nginx' >&2; exit 3; }
 
 $(STAMPS)/run: uv.lock pyproject.toml | $(UV) $(STAMPS)
 	@echo 'Installing the packages …'

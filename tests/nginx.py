@@ -36,12 +36,12 @@ def program() -> str:
     return found
 
 
-def certificate(folder: Path, name: str = NAME) -> tuple[Path, Path]:
-    """A self-signed certificate and its key, good for an hour."""
+def certificate(folder: Path, name: str = NAME, address: str = "127.0.0.1") -> tuple[Path, Path]:
+    """A self-signed certificate for both, and its key, good for an hour."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)
-    names = [x509.DNSName(name), x509.IPAddress(ip_address("127.0.0.1"))]
+    names = [x509.DNSName(name), x509.IPAddress(ip_address(address))]
     made = (
         x509.CertificateBuilder()
         .subject_name(subject)
