@@ -36,7 +36,7 @@ dev: install redis frontend ## Run one process that reloads when the code change
 	@exec $(PYTHON) manage.py runserver $(or $(HOST),127.0.0.1):$(or $(PORT),8000)
 
 .PHONY: test
-test: $(STAMPS)/all lint check-drift redis browser frontend ## Check and test everything, on real engines
+test: $(STAMPS)/all lint check-drift redis browser nginx frontend ## Check and test everything, on real engines
 	$(FRONTEND) node_modules/.bin/vitest run
 	$(PYTHON) -m pytest
 
@@ -119,6 +119,18 @@ browser: | $(STAMPS) ## Find a Chromium for the tests of the pages, else install
 	  && $(SUDO) apt-get update -qq >>var/browser.log 2>&1 \
 	  && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >>var/browser.log 2>&1; } || \
 	{ echo 'The tests of the pages need Chromium (see var/browser.log). Install it: apt-get install chromium' >&2; exit 3; }
+
+# Debian starts what it installs; a policy-rc.d of our own, for the time of the installation, keeps nginx off port 80.
+.PHONY: nginx
+nginx: | $(STAMPS) ## Find an nginx for the tests, else install Debian's without starting it (needs root)
+	@PATH="$$PATH:/usr/sbin:/usr/local/sbin" command -v nginx >/dev/null || \
+	{ command -v apt-get >/dev/null && { test "$$(id -u)" = 0 || command -v sudo >/dev/null; } \
+	  && echo 'No nginx here: installing it with apt-get …' \
+	  && $(SUDO) apt-get update -qq >>var/nginx.log 2>&1 \
+	  && $(SUDO) sh -c 'set -e; policy=/usr/sbin/policy-rc.d; \
+	    test -e $$policy || { trap "rm -f $$policy" EXIT; printf "#!/bin/sh\nexit 101\n" >$$policy; chmod 755 $$policy; }; \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nginx' >>var/nginx.log 2>&1; } || \
+	{ echo 'The tests of what stands in front need nginx (see var/nginx.log). Install it: apt-get install nginx' >&2; exit 3; }
 
 $(STAMPS)/run: uv.lock pyproject.toml | $(UV) $(STAMPS)
 	@echo 'Installing the packages …'

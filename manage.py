@@ -15,7 +15,7 @@ from chatserver.errors import ConfigError, EngineMissing
 
 WITHOUT_ENGINES = frozenset(
     (
-        "check collectstatic compilemessages diffsettings help makemessages makemigrations roll version "
+        "check collectstatic compilemessages diffsettings help makemessages makemigrations nginx_config roll version "
         "--help --version"
     ).split()
 )

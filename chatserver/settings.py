@@ -95,8 +95,10 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 STATIC_URL = f"{_config.prefix}/static/"
-# The built front end, and the packages' own: read when the process starts; there is no collectstatic to forget.
+# The built front end, and the packages' own: read when the process starts; there is no collectstatic to forget. That is
+# for a web server in front (docs/deploy.md).
 STATICFILES_DIRS = [folder for folder in (FRONTEND_DIR,) if folder.is_dir()]
+STATIC_ROOT = _config.data / "static"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_IMMUTABLE_FILE_TEST = r"/static/assets/"  # their names hold a hash of what is in them
 

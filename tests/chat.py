@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import uuid
 from collections.abc import Callable
 from types import TracebackType
@@ -54,6 +55,11 @@ class Chat:
     ) -> None:
         await self._socket.close()
         await self._reader
+
+    @property
+    def tls(self) -> ssl.SSLObject | None:
+        found: ssl.SSLObject | None = self._socket.transport.get_extra_info("ssl_object")
+        return found
 
     def cut(self) -> None:
         """Break the connection without a word, as a train in a tunnel does."""

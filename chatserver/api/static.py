@@ -26,6 +26,9 @@ class StaticFiles(WhiteNoiseMiddleware):  # type: ignore[misc] # whitenoise is u
         self._next = get_response
         markcoroutinefunction(self)
 
+    def add_files(self, root: str, prefix: str | None = None) -> None:
+        """None of STATIC_ROOT: what was collected for a web server in front may be of an earlier release."""
+
     async def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not request.path_info.startswith(self.static_prefix):
             return await self._next(request)
