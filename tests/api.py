@@ -112,14 +112,14 @@ async def open_api(database_url: str, redis_url: str, folder: Path, **extra: str
         stack.push_async_callback(store.close)
         site = await Site(store.pool).create(("https://shop.example",))
         other = await Site(store.pool, key="other").create(("https://other.example",))
-        await _add_rooms(store.pool, LanceIndex(environ["INDEX_URL"]), site)
+        await add_rooms(store.pool, LanceIndex(environ["INDEX_URL"]), site)
         server = await stack.enter_async_context(Server(environ))
         transport = httpx.AsyncHTTPTransport(trust_env=False)
         stack.push_async_callback(transport.aclose)
         yield Api(server, environ, store, site, other, model, transport)
 
 
-async def _add_rooms(pool: Pool, index: LanceIndex, site: Site) -> None:
+async def add_rooms(pool: Pool, index: LanceIndex, site: Site) -> None:
     """A ready document, in the index and in the records: a worker removes from the index what has no record."""
     text = "A room is a place where people and the assistant talk. It has members."
     passage = Passage(chunk=str(uuid7()), document=str(uuid7()), collection=str(uuid7()), title="Rooms", text=text)
