@@ -19,7 +19,18 @@ from typing import IO
 import msgspec
 from msgspec import Struct
 
-__all__ = ["DUMP", "BackupError", "Manifest", "Part", "Reader", "Writer", "opened", "writing"]
+__all__ = [
+    "DUMP",
+    "BackupError",
+    "Manifest",
+    "Part",
+    "Reader",
+    "Writer",
+    "new_file",
+    "opened",
+    "sync_folder",
+    "writing",
+]
 
 FORMAT = 1
 BLOCK = 1024 * 1024
@@ -92,12 +103,19 @@ class Writer:
 
 @contextmanager
 def writing(path: Path) -> Iterator[Writer]:
-    """A new backup at `path`, readable by its owner alone. What was there before stays until the new one is complete;
-    after an error nothing of the new one is left. Raises `OSError`."""
+    """A new backup at `path`, as `new_file`."""
+    with new_file(path) as file:
+        yield Writer(file)
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file that appears at `path` when it is complete and on the disk, readable by its owner alone. What was there
+    before stays until then; after an error nothing of the new one is left. Raises `OSError`."""
     fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         with open(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600), "wb") as file:
-            yield Writer(file)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(path)
