@@ -33,7 +33,7 @@ DO $$ DECLARE it record; BEGIN
              WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND relname ~ '^({kinds})_'
   LOOP EXECUTE format('DROP TABLE IF EXISTS %s CASCADE', it.name); END LOOP;
   FOR it IN SELECT oid::regprocedure AS name FROM pg_proc
-             WHERE pronamespace = 'public'::regnamespace AND proname LIKE 'chat\\_%'
+             WHERE pronamespace = 'public'::regnamespace AND proname ~ '^(chat|{kinds})_'
   LOOP EXECUTE format('DROP FUNCTION %s', it.name); END LOOP;
 END $$;"""
 
