@@ -127,6 +127,13 @@ class Message(models.Model):
         return self.text[:60]
 
 
+class Answer(Message):
+    """The assistant's messages, for who looks at how good they are."""
+
+    class Meta:
+        proxy = True
+
+
 class Job(models.Model):
     """An answer to be written: the queue that workers claim from.
 
