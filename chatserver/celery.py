@@ -1,4 +1,4 @@
-"""The Celery app: background work on documents. Its settings are those of `chatserver.config` alone.
+"""The Celery app: background work on documents and on old messages. Its settings are `chatserver.config`'s alone.
 
 `manage.py serve` starts a worker (`serving.background`). Tasks may run twice, and what they are about is found again in
 PostgreSQL when Redis forgot them. What a hostile file could do is bounded three times: files are read in processes
@@ -34,6 +34,7 @@ NICENESS = 5
 WAKE_SECONDS = 10.0
 FETCH_SECONDS = 10.0
 SWEEP_SECONDS = 600.0
+EXPIRE_SECONDS = 3600.0
 
 
 def broker_url(redis_url: str) -> str:
@@ -94,12 +95,17 @@ app.conf.update(
             "schedule": SWEEP_SECONDS,
             "options": {"expires": SWEEP_SECONDS / 2},
         },
+        "expire": {
+            "task": "chatserver.rooms.tasks.expire",
+            "schedule": EXPIRE_SECONDS,
+            "options": {"expires": EXPIRE_SECONDS / 2},
+        },
     },
     worker_send_task_events=False,
     worker_hijack_root_logger=False,
     enable_utc=True,
 )
-app.autodiscover_tasks(["chatserver.knowledge", "chatserver.knowledge.web"])
+app.autodiscover_tasks(["chatserver.knowledge", "chatserver.knowledge.web", "chatserver.rooms"])
 
 
 @beat_embedded_init.connect  # type: ignore[untyped-decorator]
@@ -116,5 +122,6 @@ def _step_back(**_: object) -> None:
 
 @worker_ready.connect  # type: ignore[untyped-decorator]
 def _sweep(**_: object) -> None:
-    """What was left behind by workers and brokers that are gone."""
+    """What was left behind by workers and brokers that are gone, and what became due while there was none."""
     app.send_task("chatserver.knowledge.tasks.sweep")
+    app.send_task("chatserver.rooms.tasks.expire")

@@ -112,21 +112,23 @@ async def open_api(database_url: str, redis_url: str, folder: Path, **extra: str
         stack.push_async_callback(store.close)
         site = await Site(store.pool).create(("https://shop.example",))
         other = await Site(store.pool, key="other").create(("https://other.example",))
-        await _add_rooms(store.pool, LanceIndex(environ["INDEX_URL"]), site)
+        await add_rooms(store.pool, LanceIndex(environ["INDEX_URL"]), site)
         server = await stack.enter_async_context(Server(environ))
         transport = httpx.AsyncHTTPTransport(trust_env=False)
         stack.push_async_callback(transport.aclose)
         yield Api(server, environ, store, site, other, model, transport)
 
 
-async def _add_rooms(pool: Pool, index: LanceIndex, site: Site) -> None:
+ROOMS = "A room is a place where people and the assistant talk. It has members."
+
+
+async def add_rooms(pool: Pool, index: LanceIndex, site: Site, text: str = ROOMS, collection: str = "Rooms") -> None:
     """A ready document, in the index and in the records: a worker removes from the index what has no record."""
-    text = "A room is a place where people and the assistant talk. It has members."
     passage = Passage(chunk=str(uuid7()), document=str(uuid7()), collection=str(uuid7()), title="Rooms", text=text)
     await pool.execute(
         """INSERT INTO knowledge_collection(id, site_id, name, visibility, created)
-           VALUES ($1::uuid, $2::uuid, 'Rooms', 'public', now())""",
-        *(passage.collection, site.id),
+           VALUES ($1::uuid, $2::uuid, $3, 'public', now())""",
+        *(passage.collection, site.id, collection),
     )
     await pool.execute(
         """INSERT INTO knowledge_document(id, collection_id, title, origin, media_type, content_hash, file, text, size,

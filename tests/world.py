@@ -183,6 +183,9 @@ class World:
         found = {room: self.rooms[room] for room in rooms if room in self.rooms}
         return {name: Head(rev=room.rev, meta_rev=room.meta_rev, floor=room.floor) for name, room in found.items()}
 
+    async def barred(self, users: Sequence[str]) -> set[str]:
+        return set()
+
     async def entries(
         self, user: str, *, limit: int, rooms: Sequence[str] | None = None
     ) -> tuple[list[RoomEntry], bool]:

@@ -236,6 +236,14 @@ class Ingester:
         if not BATCH_SECONDS / 2 <= seconds <= BATCH_SECONDS * 2:
             self._batch = min(BATCH_MAX, max(BATCH_MIN, wanted))
 
+    def remove(self, documents: Iterable[str]) -> None:
+        """Once this returns, no search that begins finds them, and their records and uploads are gone. Raises
+        `Unavailable`; it can be repeated then."""
+        ids = list(documents)
+        self._loop.run(self.index.remove(ids))
+        records.delete(ids)
+        self._loop.run(self.index.remove(ids))  # of a worker that was just writing them
+
     # --- all of them -------------------------------------------------------------------------------------------------
 
     def repair(self) -> list[str]:

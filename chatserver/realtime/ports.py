@@ -67,6 +67,10 @@ class Truth(Protocol):
         """One query for all `rooms`; rooms that are gone are left out."""
         ...
 
+    async def barred(self, users: Sequence[str]) -> set[str]:
+        """Those of `users` who may not be connected any more: deactivated, or gone."""
+        ...
+
     async def entries(
         self, user: str, *, limit: int, rooms: Sequence[str] | None = None
     ) -> tuple[list[RoomEntry], bool]:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from chatserver.errors import Unavailable
 from chatserver.metrics import Counter, Histogram
-from chatserver.protocol.frames import GoneCode, RoomPresence
+from chatserver.protocol.frames import UNAUTHENTICATED, GoneCode, RoomPresence
 from chatserver.realtime import packets
 from chatserver.realtime.healer import Healer
 from chatserver.realtime.ports import Head, Truth
@@ -25,6 +25,8 @@ IDLE_SECONDS = 30.0
 HEADS = 5000
 SUMMARIES = 500
 CONFIRMS = 100
+BARRED_SECONDS = 10.0
+"""So long somebody who was deactivated or erased may keep a socket."""
 
 SECONDS = Histogram("chatserver_sweep_seconds", "Duration of one comparison of all rooms with PostgreSQL.")
 FOUND = Counter("chatserver_sweep_found_total", "Rooms in which the comparison found something that was missed.")
@@ -51,6 +53,7 @@ class Sweep:
         self._confirm = confirm
         self._online = online
         self._epoch = ""
+        self._barred_at = 0.0
         self._soon = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -89,6 +92,7 @@ class Sweep:
         await self._compare_epoch()
         await self._compare_rooms()
         await self._tell_watchers()
+        await self._part_with_barred(now)
         SECONDS.observe(time.monotonic() - now)
 
     def _tidy(self, now: float) -> None:
@@ -146,6 +150,16 @@ class Sweep:
         elif head.rev > replica.rev or head.meta_rev > replica.meta_rev:
             FOUND.add()
             self._healer.heal(served.room)
+
+    async def _part_with_barred(self, now: float) -> None:
+        if now - self._barred_at < BARRED_SECONDS:
+            return
+        users = list(self._users.ids())
+        for start in range(0, len(users), HEADS):
+            for user in await self._truth.barred(users[start : start + HEADS]):
+                for sock in self._users.sockets(user):
+                    sock.close(UNAUTHENTICATED)
+        self._barred_at = now
 
     async def _tell_watchers(self) -> None:
         """`room.summary` for what happened in rooms that a user has not joined."""

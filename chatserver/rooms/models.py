@@ -1,4 +1,5 @@
-"""Rooms and what is said in them. Only `rooms.store` writes `Head`, `Message` and `Job` (see docs/architecture.md)."""
+"""Rooms and what is said in them. Only `rooms.store` writes `Head`, `Message` and `Job` (see docs/architecture.md),
+and what takes messages away for good, under the same locks: `rooms.retention` and `rooms.erasure`."""
 
 from __future__ import annotations
 
@@ -124,6 +125,13 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return self.text[:60]
+
+
+class Answer(Message):
+    """The assistant's messages, for who looks at how good they are."""
+
+    class Meta:
+        proxy = True
 
 
 class Job(models.Model):

@@ -48,6 +48,9 @@ CHANGES = f"""SELECT r.id, h.rev, h.meta_rev, h.floor, {EPOCH} AS epoch,
   FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) p(room, rev, meta)
   JOIN rooms_room r ON r.id = p.room JOIN rooms_head h ON h.room = r.id JOIN sites_site s ON s.id = r.site_id"""
 
+BARRED = """SELECT p.id FROM unnest($1::uuid[]) p(id)
+  WHERE NOT EXISTS (SELECT 1 FROM sites_user u WHERE u.id = p.id AND u.is_active)"""
+
 ENTRY = f"""json_build_object('room', r.id, 'rev', h.rev, 'title', r.title, 'kind', r.kind, 'policy', r.policy,
   'role', b.role, 'read', b.read, 'unread', {wire.UNREAD}, 'last', l.wire)"""
 LAST = f"""LEFT JOIN LATERAL (SELECT {wire.MESSAGE} AS wire FROM rooms_message m JOIN sites_user a ON a.id = m.author_id
@@ -118,6 +121,11 @@ class Reading:
                 "SELECT room, rev, meta_rev, floor FROM rooms_head WHERE room = ANY($1::uuid[])", rooms
             )
         return {str(row["room"]): Head(row["rev"], row["meta_rev"], row["floor"]) for row in rows}
+
+    async def barred(self, users: Sequence[str]) -> set[str]:
+        async with translated():
+            rows = await self._pool.fetch(BARRED, users)
+        return {str(row["id"]) for row in rows}
 
     async def entries(
         self, user: str, *, limit: int, rooms: Sequence[str] | None = None

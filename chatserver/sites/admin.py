@@ -18,18 +18,45 @@ from django.utils.translation import gettext_lazy as _
 from chatserver.sites.models import Site, SiteMember, User, Visitor, new_secret
 from chatserver.sites.texts import SUGGESTION_CHARS, SUGGESTIONS
 
-__all__ = ["AccountAdmin", "SiteAdmin", "VisitorAdmin"]
+__all__ = ["AccountAdmin", "SiteAdmin", "SiteMemberAdmin", "VisitorAdmin"]
+
+
+MEMBERS_SHOWN = 200
 
 
 class SiteMemberInline(admin.TabularInline):
+    """To look at: a field to choose a user by takes a query for each row. They are changed in their own list."""
+
     model = SiteMember
+    fields = readonly_fields = ("user", "role")
     extra = 0
-    autocomplete_fields = ("user",)
+    max_num = 0
+    can_delete = False
+    show_change_link = True
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SiteMember]:
+        shown = SiteMember.objects.order_by("pk").values("pk")
+        if request.resolver_match and (site := request.resolver_match.kwargs.get("object_id")):
+            shown = shown.filter(site=site)
+        found: QuerySet[SiteMember] = super().get_queryset(request)
+        return found.select_related("user", "site").filter(pk__in=shown[:MEMBERS_SHOWN])
+
+
+@admin.register(SiteMember)
+class SiteMemberAdmin(admin.ModelAdmin):
+    """Who manages a site, answers in it, or belongs to it."""
+
+    list_display = ("user", "site", "role")
+    list_filter = ("role", "site")
+    list_select_related = ("user", "site")
+    search_fields = ("user__username", "user__name", "user__email", "site__name", "site__key")
+    autocomplete_fields = ("user", "site")
+    show_full_result_count = False
 
 
 @admin.register(Site)
 class SiteAdmin(admin.ModelAdmin):
-    list_display = ("name", "key", "locale", "closed", "created")
+    list_display = ("name", "key", "locale", "retention_days", "closed", "created")
     list_filter = ("closed", "locale")
     search_fields = ("name", "key")
     exclude = ("secret",)
@@ -48,6 +75,12 @@ class SiteAdmin(admin.ModelAdmin):
                 help_text=db_field.help_text,
             )
         return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Site | None = None) -> bool:
+        # Rooms, index and uploads would not hear of it: a site that is in use is closed instead.
+        if obj is None or any(getattr(obj, name).exists() for name in ("rooms", "collections", "visitors")):
+            return False
+        return super().has_delete_permission(request, obj)
 
     @admin.action(description=_("Replace the secret that signs visitors' identities"), permissions=["change"])
     def replace_secret(self, request: HttpRequest, queryset: QuerySet[Site]) -> None:
@@ -74,6 +107,9 @@ class AccountAdmin(UserAdmin):
         (_("Dates"), {"fields": ("last_login", "date_joined")}),
     )
 
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return False  # rooms would not hear of it: deactivate, or `manage.py erase_person`
+
 
 @admin.register(Visitor)
 class VisitorAdmin(admin.ModelAdmin):
@@ -87,3 +123,6 @@ class VisitorAdmin(admin.ModelAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False  # visitors come by themselves
+
+    def has_delete_permission(self, request: HttpRequest, obj: Visitor | None = None) -> bool:
+        return False  # `manage.py erase_person`

@@ -78,6 +78,12 @@ class Site(models.Model):
     theme = models.JSONField(default=dict, blank=True)
     locale = models.CharField(max_length=16, default="en")
     assistant_name = models.CharField(max_length=64, default="Assistant")
+    retention_days = models.PositiveIntegerField(
+        "keep messages for days",
+        null=True,
+        blank=True,
+        help_text="Then they are deleted for good, with their answers. Empty or 0: kept for ever.",
+    )
     closed = models.BooleanField(default=False)
     created = models.DateTimeField(auto_now_add=True)
 
