@@ -54,6 +54,7 @@ class Server:
                 *(sys.executable, "-m", "gunicorn", "chatserver.asgi:application"),
                 *("--worker-class", "chatserver.serving.daphne.DaphneWorker", "--workers", str(self._workers)),
                 *("--bind", f"fd://{listener.fileno()}", "--no-control-socket", "--log-level", "warning"),
+                *("--logger-class", "chatserver.serving.gunicorn_log.Log"),
                 cwd=ROOT,
                 env=self._environ,
                 pass_fds=(listener.fileno(),),

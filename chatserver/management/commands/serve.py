@@ -169,6 +169,7 @@ def _gunicorn(host: str, port: int, processes: int, settings: Config) -> list[st
         *("--worker-class", "chatserver.serving.daphne.DaphneWorker", "--workers", str(processes)),
         *("--bind", bind, "--backlog", str(BACKLOG), "--timeout", "30", "--graceful-timeout", "20"),
         *("--no-control-socket", "--log-level", "warning"),
+        *("--logger-class", "chatserver.serving.gunicorn_log.Log"),
     ]
 
 
