@@ -32,6 +32,7 @@ ACCESS = logging.getLogger("chatserver.access")
 FIELDS = ("method", "path", "status", "ms", "code", "seconds", "frames", "origin")
 """What a line may carry besides its text and what is bound: other libraries hand objects of theirs to `extra`."""
 FIRST = ("timestamp", "level", "logger", "event")
+OURS = ("timestamp", "level", "logger")
 CHARS = 16 * 1024
 """A longer text is cut."""
 SECRET_CHARS = 6
@@ -125,7 +126,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?<![\w/.-])(?:[a-z]_)?[A-Za-z0-9_-]{43}(?![\w-])"), _HIDDEN),
     (re.compile(r"\bsk-[\w-]{8,4096}"), _HIDDEN),
     # name=value, "name": "value"
-    (re.compile(rf"""\b([\w-]{{0,40}}(?:{_NAMES}))({_SEPARATOR})[^\s"'&,;)\]}}]{{4,4096}}""", re.IGNORECASE),
+    (re.compile(rf"""((?:{_NAMES}))({_SEPARATOR})[^\s"'&,;)\]}}]{{4,4096}}""", re.IGNORECASE),
      rf"\1\2{_HIDDEN}"),
 )  # fmt: skip
 _SECRET_FIELD = re.compile(rf"(?:{_NAMES}|authorization|cookie)$", re.IGNORECASE)
@@ -156,6 +157,8 @@ def redactor(secrets: list[str]) -> Callable[[Any, str, _Event], _Event]:
 
     def redact(logger: Any, method: str, event: _Event) -> _Event:
         for name, value in event.items():
+            if name in OURS:
+                continue
             if _SECRET_FIELD.search(name):
                 event[name] = _HIDDEN
             elif not isinstance(value, int | float | None):

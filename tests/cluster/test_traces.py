@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import socket
 
+import httpx
+
 from chatserver.providers.scripted import ScriptedServer
 from tests.cluster.conftest import Cluster
 from tests.cluster.test_answer_worker import answer_worker
-from tests.otlp import Receiver, Span, receiver
+from tests.credentials import access_token
+from tests.otlp import DEADLINE, Receiver, Span, receiver
 
 WORDS = " ".join(f"word{n}" for n in range(30)) + ". A room is a place. [1]"
 QUESTION = "What is a room?"
@@ -50,8 +53,11 @@ async def test_one_trace_goes_from_the_frame_to_the_settled_answer_in_another_pr
                 await ann.command("answer.retry", message=answer, attempt=1)
                 await ann.until(lambda: ann.model.rooms[room].messages[answer]["attempt"] == 2)
                 await ann.until_status(room, answer, "complete")
-                sent = await traces.until(lambda spans: sum(span.name == "answer" for span in spans) == 2)
-                sent = await traces.until(lambda spans: {"message.send", "answer.retry"} <= names(spans))
+                async with httpx.AsyncClient(trust_env=False, timeout=DEADLINE) as http:
+                    bearer = {"Authorization": f"Bearer {access_token(cluster.ann.id)}"}
+                    await http.post(f"{server.http}/api/v1/ask", json={"question": QUESTION}, headers=bearer)
+                sent = await traces.until(lambda spans: sum(span.name == "answer" for span in spans) == 3)
+                sent = await traces.until(lambda spans: {"message.send", "answer.retry", "POST /api"} <= names(spans))
 
     asked = one(sent, "message.send")
     spans = [span for span in sent if span.trace == asked.trace]
@@ -73,7 +79,14 @@ async def test_one_trace_goes_from_the_frame_to_the_settled_answer_in_another_pr
     starts = [one(spans, name).start for name in ("message.send", "context", "retrieve", "first token", "settle")]
     assert starts == sorted(starts)
 
-    retried = [span for span in sent if span.trace != asked.trace]  # a trace of its own, that points to the question
+    posted = one(sent, "POST /api")
+    assert posted.attributes["http.response.status_code"] == 200
+    over_http = [span for span in sent if span.trace == posted.trace]
+    assert within(over_http, "append", "POST /api")
+    assert within(over_http, "answer", "POST /api")
+
+    again = one(sent, "answer.retry")  # a trace of its own, that points to the question
+    retried = [span for span in sent if span.trace == again.trace]
     assert within(retried, "answer", "answer.retry")
     assert one(retried, "answer").links == ((asked.trace, asked.id),)
     assert (one(retried, "answer").attributes["chat.attempt"], written.links) == (2, ())
