@@ -174,7 +174,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 
 
 def _json(logger: Any, method: str, event: _Event) -> str:
-    ordered = {**{name: event[name] for name in FIRST}, **event}
+    ordered = {name: event[name] for name in (*FIRST, *sorted(event.keys() - FIRST))}
     # A lone surrogate is what UTF-8 cannot hold; as an escape JSON can.
     return json.dumps(ordered, ensure_ascii=False).encode(errors="backslashreplace").decode()
 
@@ -184,7 +184,7 @@ def _text(logger: Any, method: str, event: _Event) -> str:
     trouble = event.pop("exception", "")
     # Whoever can put a line break into what we log must not write lines of the log.
     said = _CONTROL.sub(_escaped, said)
-    about = " ".join(f"{key}={_CONTROL.sub(_escaped, str(value))}" for key, value in event.items())
+    about = " ".join(f"{key}={_CONTROL.sub(_escaped, str(value))}" for key, value in sorted(event.items()))
     line = f"{time} {level.upper()} {name}: {said}" + (f" [{about}]" if about else "")
     return f"{line}\n{trouble}" if trouble else line
 

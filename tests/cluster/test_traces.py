@@ -55,7 +55,8 @@ async def test_one_trace_goes_from_the_frame_to_the_settled_answer_in_another_pr
                 await ann.until_status(room, answer, "complete")
                 async with httpx.AsyncClient(trust_env=False, timeout=DEADLINE) as http:
                     bearer = {"Authorization": f"Bearer {access_token(cluster.ann.id)}"}
-                    await http.post(f"{server.http}/api/v1/ask", json={"question": QUESTION}, headers=bearer)
+                    question = {"question": QUESTION, "room": room}
+                    await http.post(f"{server.http}/api/v1/ask", json=question, headers=bearer)
                 sent = await traces.until(lambda spans: sum(span.name == "answer" for span in spans) == 3)
                 sent = await traces.until(lambda spans: {"message.send", "answer.retry", "POST /api"} <= names(spans))
 
