@@ -9,10 +9,13 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatserver.settings")
 
 from django.core.asgi import get_asgi_application
 
-http = get_asgi_application()
+django = get_asgi_application()
 
 from chatserver import wiring  # noqa: E402 - models need Django, which is set up just now
+from chatserver.api.requests import Requests  # noqa: E402
 from consumers.routing import websocket  # noqa: E402
+
+http = Requests(django)
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:

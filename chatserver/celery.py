@@ -8,15 +8,25 @@ watches over those.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
+import socket
 import warnings
 from urllib.parse import parse_qs, urlsplit
 
 from celery import Celery
 from celery.platforms import SecurityWarning
-from celery.signals import beat_embedded_init, worker_process_init, worker_ready
+from celery.signals import (
+    beat_embedded_init,
+    setup_logging,
+    task_prerun,
+    worker_process_init,
+    worker_process_shutdown,
+    worker_ready,
+)
 
+from chatserver import logs, tracing
 from chatserver.config import config
 from chatserver.processes import end_with_parent
 
@@ -102,10 +112,22 @@ app.conf.update(
         },
     },
     worker_send_task_events=False,
-    worker_hijack_root_logger=False,
     enable_utc=True,
 )
 app.autodiscover_tasks(["chatserver.knowledge", "chatserver.knowledge.web", "chatserver.rooms"])
+
+
+@setup_logging.connect  # type: ignore[untyped-decorator]
+def _log(loglevel: int = logging.WARNING, **_: object) -> None:
+    """In place of Celery's own: as all other processes do."""
+    logs.configure(logs.logging_config(config()))
+    logging.getLogger("celery").setLevel(loglevel)
+
+
+@task_prerun.connect  # type: ignore[untyped-decorator]
+def _begin_task(task_id: str, **_: object) -> None:
+    logs.clear()
+    logs.bind(task=task_id)
 
 
 @beat_embedded_init.connect  # type: ignore[untyped-decorator]
@@ -118,6 +140,12 @@ def _go_too(**_: object) -> None:
 def _step_back(**_: object) -> None:
     """Whoever waits for an answer goes before documents."""
     os.nice(NICENESS)
+    tracing.start(config(), process=f"{socket.gethostname()}.{os.getpid()}.documents")
+
+
+@worker_process_shutdown.connect  # type: ignore[untyped-decorator]
+def _deliver_traces(**_: object) -> None:
+    tracing.stop()
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]

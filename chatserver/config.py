@@ -10,6 +10,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 from urllib.parse import urlsplit
@@ -56,6 +57,10 @@ class Config(Struct, frozen=True, kw_only=True):
     trusted_proxies: Annotated[int, Meta(ge=0, le=10)] = 0
     debug: bool = False
     log_level: str = "INFO"
+    log_format: str = ""
+    otlp_url: str = ""
+    otlp_headers: str = ""
+    otlp_share: Annotated[float, Meta(ge=0, le=1)] = 1.0
     # people
     demo_password: str = ""
     demo_port: Annotated[int, Meta(ge=0, le=65535)] = 0
@@ -142,6 +147,7 @@ class Config(Struct, frozen=True, kw_only=True):
 _CHOICES: dict[str, tuple[str, ...]] = {
     "server": ("daphne", "uvicorn"),
     "log_level": ("DEBUG", "INFO", "WARNING", "ERROR"),
+    "log_format": ("text", "json"),
     "default_language": ("en", "zh-CN"),
 }
 _URLS: dict[str, tuple[str, ...]] = {
@@ -153,6 +159,7 @@ _URLS: dict[str, tuple[str, ...]] = {
     "rerank_base_url": ("http", "https"),
     "public_url": ("http", "https"),
     "demo_url": ("http", "https"),
+    "otlp_url": ("http", "https"),
 }
 
 
@@ -174,6 +181,8 @@ def load(environ: Mapping[str, str]) -> Config:
             _check_hosts(name, values[field])
         if field.endswith("_api_key") and not (raw.isascii() and raw.isprintable()):
             raise ConfigError(f"{name} holds characters that an HTTP header cannot.")
+    if values.get("otlp_url"):
+        _check_traces(values.get("otlp_headers", ""))
     if bool(values.get("index_access_key")) != bool(values.get("index_secret_key")):
         raise ConfigError("INDEX_ACCESS_KEY and INDEX_SECRET_KEY belong together: set both, or neither.")
     if bool(values.get("embed_base_url")) and not values.get("embed_model"):
@@ -208,6 +217,19 @@ def _check_url(name: str, raw: str, schemes: tuple[str, ...]) -> None:
             raise ConfigError(f"{name} is no URL.") from None
         if found.scheme not in schemes:
             raise ConfigError(f"{name} must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}.")
+
+
+def _check_traces(headers: str) -> None:
+    if not (headers.isascii() and headers.isprintable()) or any("=" not in each for each in headers.split(",") if each):
+        raise ConfigError("OTLP_HEADERS is not of the form name=value,name=value.")
+    try:
+        found = find_spec("opentelemetry.exporter.otlp.proto.http.trace_exporter")
+    except ModuleNotFoundError:
+        found = None
+    if found is None:
+        raise ConfigError(
+            "OTLP_URL needs the extra `otel`: install it (uv sync --extra otel), or leave OTLP_URL empty."
+        )
 
 
 def _check_hosts(name: str, entries: tuple[str, ...]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from chatserver.config import BASE_DIR, FRONTEND_DIR, config, secret_key
+from chatserver.logs import logging_config
 
 _config = config()
 
@@ -112,16 +113,5 @@ X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 
-LOGGING: dict[str, Any] = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": "WARNING"},
-    "loggers": {
-        "chatserver": {"level": _config.log_level},
-        "consumers": {"level": _config.log_level},
-        # asgiref's note that a client went away mid-request is no event of ours
-        "django.request": {"level": "ERROR"},
-    },
-}
+LOGGING_CONFIG = "chatserver.logs.configure"
+LOGGING = logging_config(_config)

@@ -11,12 +11,14 @@ import logging
 import os
 import secrets
 import socket
+from contextvars import Context
 from dataclasses import dataclass
 
 import anyio
 import anyio.lowlevel
 from redis.asyncio import Redis
 
+from chatserver import tracing
 from chatserver.answers.worker import Worker
 from chatserver.config import Config, config
 from chatserver.errors import Unavailable
@@ -85,7 +87,8 @@ async def start(*, slots: int | None = None) -> Services:
     if _services is not None:
         return _services
     if _starting is None:
-        _starting = asyncio.create_task(_start(slots), name="wiring: start")
+        # In a context of its own: what is started here must not go on in the name of the first request.
+        _starting = asyncio.create_task(_start(slots), name="wiring: start", context=Context())
     return await asyncio.shield(_starting)
 
 
@@ -97,6 +100,7 @@ async def _start(slots: int | None) -> Services:
     settings = config()
     urls = [url.strip() for url in (settings.redis_url or DEFAULT_REDIS).split(",")]
     process = f"{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(3)}"
+    tracing.start(settings, process=process)
     redis = Redis.from_url(urls[0], socket_timeout=2, socket_connect_timeout=2)
     store = await Store.open(settings.database_url)
     hub = Hub(store, Bus.over_redis(urls, process=process), process=process)
@@ -176,3 +180,4 @@ async def stop() -> None:
         await built.reranker.aclose()
     await built.store.close()
     await built.redis.aclose()
+    await asyncio.to_thread(tracing.stop)

@@ -8,6 +8,7 @@ behind it.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import secrets
 from collections.abc import Coroutine, Mapping
@@ -16,6 +17,7 @@ from typing import Any
 from channels.consumer import AsyncConsumer
 from channels.exceptions import StopConsumer
 
+from chatserver import logs
 from chatserver.config import config
 from chatserver.errors import ChatError, Conflict
 from chatserver.metrics import Counter
@@ -53,6 +55,8 @@ class ChatConsumer(AsyncConsumer):
     channel_layer_alias = "none"
 
     _live = False
+    _code: int | None = None
+    _frames = 0
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         try:
@@ -67,17 +71,21 @@ class ChatConsumer(AsyncConsumer):
             case "websocket.connect":
                 await self._connect()
             case _:
+                self._code = message.get("code")
                 raise StopConsumer
 
     async def _connect(self) -> None:
         handshake = origin.read(self.scope, config())
         if SUBPROTOCOL not in handshake.subprotocols or not await may_connect(handshake):
+            logs.ACCESS.info("socket refused", extra={"origin": handshake.origin})
             await self.send({"type": "websocket.close"})  # before the accept this is HTTP 403
             raise StopConsumer
         await self.send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL})
         self._loop = asyncio.get_running_loop()
+        self._opened = self._loop.time()
         self._session = Session(self._loop.time(), max_age=MAX_AGE * random.uniform(0.9, 1.1))  # noqa: S311 - jitter
         self._sock = sock = Socket(NOBODY, f"c-{secrets.token_hex(6)}", wake=self._wake, shut=self._shut)
+        logs.bind(conn=sock.conn)  # in the context of this socket's own task
         self._writer = writer_for(self.scope, self.base_send, sock.outbox)
         self._commands = Commands(sock)
         self._greeting = Greeting(handshake, sock, self._session, self._writer, self._commands, self._arm)
@@ -90,6 +98,7 @@ class ChatConsumer(AsyncConsumer):
             sock.close(full)
 
     def _receive(self, text: str | None) -> None:
+        self._frames += 1
         match self._session.receive(text, self._loop.time()):
             case None:
                 pass
@@ -165,6 +174,15 @@ class ChatConsumer(AsyncConsumer):
             task.cancel()
         await self._greeting.part()
         await self._commands.finish()
+        self._tell_end()
+
+    def _tell_end(self) -> None:
+        if logs.ACCESS.isEnabledFor(logging.INFO):
+            closing, seconds = self._sock.closing, self._loop.time() - self._opened
+            code = closing.code if closing and closing is not DONE else self._code
+            more = {"code": code, "seconds": round(seconds, 1), "frames": self._frames}
+            logs.bind(user=self._sock.user.id)
+            logs.ACCESS.info("socket", extra=more)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work, name="socket: hello or refresh")

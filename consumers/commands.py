@@ -10,6 +10,7 @@ from typing import assert_never
 
 from msgspec import UNSET
 
+from chatserver import logs, tracing
 from chatserver.errors import ChatError, Internal, Invalid, NotFound, Unavailable
 from chatserver.protocol import codec
 from chatserver.protocol.frames import (
@@ -120,11 +121,18 @@ class Commands:
             return None
 
     async def _run(self, command: RoomCommand) -> None:
+        name = str(command.__struct_config__.tag)
+        logs.bind(command=name)
+        traced = isinstance(command, MessageSend | AnswerRetry)  # what an answer comes of
         try:
-            services, principal = await self._ready()
-            if self._gone and isinstance(command, RoomJoin | RoomLeave | RoomSync | RoomHistory | RoomTypingCommand):
-                return
-            ok = await self._do(command, services, principal)
+            with tracing.span(name, conn=self._sock.conn) if traced else tracing.NOTHING:
+                services, principal = await self._ready()
+                logs.bind(user=principal.user.id)
+                if self._gone and isinstance(
+                    command, RoomJoin | RoomLeave | RoomSync | RoomHistory | RoomTypingCommand
+                ):
+                    return
+                ok = await self._do(command, services, principal)
         except Exception as error:
             self._refuse(command, error)
         else:

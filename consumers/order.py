@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from msgspec import Struct
 
+from chatserver import logs
 from chatserver.errors import RateLimited
 
 __all__ = ["Order"]
@@ -87,6 +88,7 @@ class Order[C]:
             self._start(self._serve(room))
 
     async def _serve(self, room: str) -> None:
+        logs.bind(room=room)  # in the context of this task alone
         queue = self._rooms[room]
         while queue:
             item = queue.popleft()

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
 from msgspec import Struct
 
+from chatserver import logs, tracing
 from chatserver.answers.writer import Writer, boottime
 from chatserver.errors import Unavailable
 from chatserver.protocol.frames import MessageEvent
@@ -23,7 +25,7 @@ from chatserver.realtime.hub import Hub
 from chatserver.rooms.store import Store
 from chatserver.rooms.types import Job, JobBeat
 
-__all__ = ["Worker"]
+__all__ = ["Worker", "origin"]
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +43,13 @@ class _Sighting(Struct):
 
     since: float
     polls: int = 1
+
+
+def origin(job: Job) -> tuple[str, list[str]]:
+    """Which step an attempt is a part of, and which question it comes from besides: that of a retry is another trace,
+    and one that took over from a lost worker is not what the question led to at first."""
+    asked, *question = job.trace.split() or [""]
+    return asked, question or ([asked] if asked and job.attempt > 1 else [])
 
 
 class Worker:
@@ -130,23 +139,35 @@ class Worker:
     async def _claim(self) -> None:
         self._woken.clear()
         while (free := self._slots - len(self._writers)) > 0:
+            began = time.time_ns()
             jobs = await self._store.claim(self.name, min(free, 16))
             for job in jobs:
-                self._begin(job)
+                self._begin(job, began)
             if len(jobs) < min(free, 16):
                 return
 
-    def _begin(self, job: Job) -> None:
+    def _begin(self, job: Job, began: int) -> None:
+        """`began`: when we reached for it (`time.time_ns`)."""
         key = (job.message, job.attempt)
         writer = self._writers[key] = Writer(job, self._hub, self._store, seconds=self._seconds)
 
         async def parts() -> AsyncGenerator[Part]:
-            question = await self._store.context(job, history=self._history)
+            with tracing.span("context"):
+                question = await self._store.context(job, history=self._history)
             async with aclosing(self._pipeline.run(question)) as run:
                 async for part in run:
                     yield part
 
-        task = asyncio.create_task(writer.run(parts), name=f"answer {job.message}")
+        async def write() -> None:
+            about: dict[str, str | int] = {"room": job.room, "answer": job.message, "attempt": job.attempt}
+            logs.bind(**about)  # in the context of this task alone
+            parent, links = origin(job)
+            with tracing.span("answer", parent=parent, links=links, began=began) as span:
+                span.set(**about, worker=self.name, losses=job.losses)
+                tracing.span("claim", began=began).end()
+                await writer.run(parts)
+
+        task = asyncio.create_task(write(), name=f"answer {job.message}")
         self._tasks.add(task)
 
         def ended(task: asyncio.Task[None]) -> None:
@@ -200,6 +221,7 @@ class Worker:
     async def _supersede(self, silent: JobBeat) -> None:
         if len(self._writers) >= self._slots and silent.losses + 1 < LOSSES_MAX:
             return  # others watch too; with no slot anywhere it waits like any other
+        began = time.time_ns()
         job = await self._store.supersede(silent, self.name)
         if job is None:
             return
@@ -207,7 +229,7 @@ class Worker:
         if job.losses >= LOSSES_MAX:
             await self._give_up(job)
         else:
-            self._begin(job)
+            self._begin(job, began)
 
     async def _give_up(self, job: Job) -> None:
         text = "The assistant could not finish this answer: its worker was lost several times."

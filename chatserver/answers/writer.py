@@ -11,6 +11,7 @@ from typing import Protocol, assert_never
 
 from msgspec import UNSET
 
+from chatserver import tracing
 from chatserver.answers.coalesce import Coalescer
 from chatserver.errors import ChatError, Unavailable
 from chatserver.protocol.frames import (
@@ -107,7 +108,8 @@ class Writer:
         try:
             status, text, sources = await self._write(context)
             self._flush()
-            await self._settle(status, text, sources)
+            with tracing.span("settle", status=status, cited=len(sources)):
+                await self._settle(status, text, sources)
         except asyncio.CancelledError:
             if not self._over:
                 raise  # the worker stops; `lose` alone is a normal end

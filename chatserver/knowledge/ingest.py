@@ -20,6 +20,7 @@ from typing import Literal, Self
 from django.db import transaction
 from django.utils import timezone
 
+from chatserver import tracing
 from chatserver.config import config
 from chatserver.knowledge import archives, gaps, progress, records, reembedding, work
 from chatserver.knowledge.index import LanceIndex
@@ -111,8 +112,10 @@ class Ingester:
                 return "failed"
             if document.status == Document.Status.READY:
                 return "ready"
-            with work.attempt(document) as allowed:
-                return self._advance(document, pause) if allowed else self._give_up(document, work.POISON)
+            with tracing.span("document", document=document_id) as span, work.attempt(document) as allowed:
+                outcome = self._advance(document, pause) if allowed else self._give_up(document, work.POISON)
+                span.set(outcome=outcome)
+                return outcome
 
     def give_up(self, document_id: str, reason: str) -> None:
         """Make a document `failed` that cannot be brought to its end."""
@@ -126,15 +129,18 @@ class Ingester:
 
     def _advance(self, document: Document, pause: Callable[[], bool]) -> Outcome:
         if archives.is_archive(document):
-            return self._unpack(document)
+            with tracing.span("unpack"):
+                return self._unpack(document)
         if document.status not in records.VISIBLE or not document.chunks.exists():
             try:
-                self._parse(document)
+                with tracing.span("parse", kind=document.media_type, size=document.size):
+                    self._parse(document)
             except ParseError as error:
                 _set(document, status=Document.Status.FAILED, error=str(error))
                 return "failed"
         rows = records.passages(document)
-        self._publish(document, rows)
+        with tracing.span("index", chunks=len(rows)):
+            self._publish(document, rows)
         gaps.ask_again(str(document.pk))
         if not self._embed(document, rows, pause):
             return "embedding"
@@ -219,7 +225,8 @@ class Ingester:
                 return False
             batch, missing = missing[: self._batch], missing[self._batch :]
             began = time.monotonic()
-            vectors = self._loop.run(self._embedder.embed([_indexed(row) for row in batch]))
+            with tracing.span("embed", chunks=len(batch)):
+                vectors = self._loop.run(self._embedder.embed([_indexed(row) for row in batch]))
             self._put(document, zip((row.chunk for row in batch), vectors, strict=True))
             self._adapt(time.monotonic() - began)
             done += len(batch)

@@ -16,6 +16,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.db import InterfaceError, OperationalError
 from redis import RedisError
 
+from chatserver import logs
 from chatserver.celery import TASK_SECONDS, app
 from chatserver.config import config
 from chatserver.errors import ConfigError, ProviderError, Unavailable
@@ -63,7 +64,9 @@ class Hand:
     def _take(self, step: Step, pause: Callable[[], bool] | None = None) -> bool:
         for document in work.waiting(step):
             try:
-                if self.ingester.process(document, pause=pause or _slice()) == "busy":
+                with logs.bound(document=document):
+                    outcome = self.ingester.process(document, pause=pause or _slice())
+                if outcome == "busy":
                     continue
                 self._rests.pop(step, None)
             except ProviderError as error:

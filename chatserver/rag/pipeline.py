@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 
+from chatserver import tracing
 from chatserver.errors import ProviderError
 from chatserver.keywords import keywords
 from chatserver.protocol.frames import Source
@@ -51,9 +52,11 @@ class Pipeline:
                 async for part in parts:
                     yield part
             return
-        asked = await standalone(question, self._model)
-        found = await self._retriever.retrieve(asked, question.collections, max(JUDGED, self._passages))
-        shown, sources = await asyncio.to_thread(self._select, asked, found)
+        with tracing.span("retrieve") as step:
+            asked = await standalone(question, self._model)
+            found = await self._retriever.retrieve(asked, question.collections, max(JUDGED, self._passages))
+            shown, sources = await asyncio.to_thread(self._select, asked, found)
+            step.set(found=len(found), passages=len(shown))
         if not shown:
             text = nothing_found(question.text, question.locale, withheld=question.withheld)
             yield Delta(text)
@@ -77,15 +80,21 @@ class Pipeline:
     async def _answer(self, prompt: Prompt, sources: tuple[Source, ...]) -> AsyncGenerator[Delta | Done]:
         citations = Citations([source.n for source in sources])
         pieces: list[str] = []
-        async with aclosing(self._model.stream(prompt)) as stream:
-            async for item in stream:
-                if text := citations.end() if isinstance(item, Finish) else citations.feed(storable(item.text)):
-                    pieces.append(text)
-                    yield Delta(text)
-                if isinstance(item, Finish):
-                    break
-            else:
-                raise ProviderError("cut", "The language model's answer was cut off.")
+        writing = tracing.beside("model", model=self._model.name, passages=len(prompt.excerpts))
+        first = tracing.beside("first token", parent=writing)
+        with writing, first:
+            async with aclosing(self._model.stream(prompt)) as stream:
+                async for item in stream:
+                    first.end()
+                    if text := citations.end() if isinstance(item, Finish) else citations.feed(storable(item.text)):
+                        pieces.append(text)
+                        yield Delta(text)
+                    if isinstance(item, Finish):
+                        break
+                else:
+                    raise ProviderError("cut", "The language model's answer was cut off.")
+            if item.usage is not None:
+                writing.set(prompt_tokens=item.usage.prompt, completion_tokens=item.usage.completion)
         text = "".join(pieces)
         if not text.strip():
             raise ProviderError("empty", "The language model gave an empty answer.")

@@ -10,6 +10,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from chatserver import tracing
 from chatserver.errors import ProviderError
 from chatserver.providers.base import Embedder, Reranker
 from chatserver.rag.fuse import distinct, fuse
@@ -74,7 +75,7 @@ class Retriever:
         # Both legs look at one moment: a document that is just being replaced is found in one form.
         index = await self._index.snapshot()
         found = await asyncio.gather(
-            index.lexical(query, collections, DEPTH, documents),
+            tracing.within("lexical", index.lexical(query, collections, DEPTH, documents)),
             self._dense(index, query, collections, documents),
             return_exceptions=True,
         )
@@ -94,12 +95,12 @@ class Retriever:
             return None, "gated"
         try:
             async with asyncio.timeout(EMBED_SECONDS):
-                vectors = await embedder.embed([query], query=True)
+                vectors = await tracing.within("embed", embedder.embed([query], query=True))
         except (ProviderError, TimeoutError) as error:
             self._embedding.say(str(error) or f"no vector within {EMBED_SECONDS:g} s")
             return None, "failed"
         # A table without vectors (they are still being made) must not halve the lexical scores.
-        found = await index.dense(vectors[0], collections, DEPTH, documents)
+        found = await tracing.within("dense", index.dense(vectors[0], collections, DEPTH, documents))
         return (found, "used") if found else (None, "off")
 
     async def _reranked(self, query: str, ranked: list[Passage]) -> list[Passage]:
@@ -109,9 +110,8 @@ class Retriever:
         read, rest = ranked[:RERANKED], ranked[RERANKED:]
         try:
             async with asyncio.timeout(RERANK_SECONDS):
-                scores = await self._reranker.rank(
-                    query, [indexed_text(each.title, each.heading, each.text) for each in read]
-                )
+                texts = [indexed_text(each.title, each.heading, each.text) for each in read]
+                scores = await tracing.within("rerank", self._reranker.rank(query, texts))
         except (ProviderError, TimeoutError) as error:
             self._reranking.say(str(error) or f"no answer within {RERANK_SECONDS:g} s")
             return ranked

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from contextlib import aclosing
 
+from chatserver import tracing
 from chatserver.errors import ProviderError
 from chatserver.keywords import keywords
 from chatserver.providers.base import ChatMessage, ChatModel, Finish, Prompt
@@ -74,7 +75,7 @@ async def standalone(question: Question, model: ChatModel) -> str:
     if model.writes and question.history and not _stands(question.text):
         try:
             async with asyncio.timeout(REWRITE_SECONDS):
-                return await _rewritten(question, model)
+                return await tracing.within("rewrite", _rewritten(question, model))
         except (ProviderError, TimeoutError) as error:
             log.warning("a question was not rewritten, earlier ones widen it instead: %s", str(error) or "timeout")
     return widened(question)

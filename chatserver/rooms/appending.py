@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Sequence
+from contextvars import Context
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -42,6 +43,7 @@ SESSION = {
 }
 APPEND = """SELECT * FROM chat_append($1::uuid[], $2::uuid[], $3::text[], $4::bytea[], $5::uuid[], $6::uuid[],
                                       $7::text[], $8::uuid[], $9::boolean[], $10::boolean[])"""
+APPEND_TRACED = APPEND.replace(")", ", $11::text[])").replace("chat_append", "chat_append_traced")
 
 type _Waiting = tuple[Draft, bytes, bool, asyncio.Future[Appended]]
 
@@ -82,7 +84,7 @@ class _Committer:
         future: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
         self._queue.append((draft, command_hash(draft), mentioned, future))
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._drain(), name=self._name)
+            self._task = asyncio.create_task(self._drain(), name=self._name, context=Context())  # in nobody's name
         return future
 
     async def close(self) -> None:
@@ -136,6 +138,8 @@ class _Committer:
             )
             for column, value in zip(columns, row, strict=True):
                 column.append(value)
+        if any(traces := [draft.trace or None for draft, *_ in batch]):
+            return await self._connection.fetch(APPEND_TRACED, *columns, traces, timeout=STATEMENT_SECONDS)
         return await self._connection.fetch(APPEND, *columns, timeout=STATEMENT_SECONDS)
 
     async def _reset(self) -> None:

@@ -24,7 +24,7 @@ __all__ = ["Jobs"]
 
 CLAIM = """UPDATE rooms_job SET state = 'running', worker = $1, beat = 0 WHERE message IN (
     SELECT message FROM rooms_job WHERE state = 'pending' ORDER BY message LIMIT $2 FOR UPDATE SKIP LOCKED)
-  RETURNING message, room, attempt, losses"""
+  RETURNING message, room, attempt, losses, trace"""
 
 BEAT = """WITH mine AS (
     SELECT j.message FROM rooms_job j JOIN unnest($2::uuid[], $3::int[]) g(message, attempt)
@@ -34,11 +34,13 @@ BEAT = """WITH mine AS (
 
 SUPERSEDE = """UPDATE rooms_job SET attempt = attempt + 1, losses = losses + 1, worker = $4, beat = 0
   WHERE message = $1::uuid AND attempt = $2 AND beat = $3 AND state = 'running'
-  RETURNING message, room, attempt, losses"""
+  RETURNING message, room, attempt, losses, trace"""
 
 RELEASE = """UPDATE rooms_job SET state = 'pending', attempt = attempt + 1, worker = NULL, beat = 0
   WHERE message IN (SELECT message FROM rooms_job WHERE state = 'running' AND worker = $1 ORDER BY message FOR UPDATE)
   RETURNING message"""
+
+RETRACE = "UPDATE rooms_job SET trace = concat_ws(' ', $2::text, right(trace, 55)) WHERE message = $1::uuid"
 
 # Every member of a room reads the answer, so it comes from what all of them may read.
 CONTEXT = """WITH collections AS (
@@ -142,12 +144,17 @@ class Jobs:
                 return None
             return wire.decode_message(await connection.fetchval(reading.MESSAGE, message))
 
-    async def retry(self, message: str, room: str, attempt: int) -> Message | None:
-        """Make an ended answer live again; None when `attempt` is not the one that ended, or a person owns the room."""
+    async def retry(self, message: str, room: str, attempt: int, *, trace: str = "") -> Message | None:
+        """Make an ended answer live again; None when `attempt` is not the one that ended, or a person owns the room.
+
+        `trace`: the `traceparent` of who asks for it.
+        """
         async with translated(), self._pool.acquire() as connection, connection.transaction():
             rev = await connection.fetchval("SELECT chat_retry($1::uuid, $2::uuid, $3)", message, room, attempt)
             if rev is None:
                 return None
+            if trace:
+                await connection.execute(RETRACE, message, trace)
             return wire.decode_message(await connection.fetchval(reading.MESSAGE, message))
 
     async def context(self, job: Job, *, history: int = 12) -> Question:
@@ -166,4 +173,10 @@ class Jobs:
 
 
 def _job(row: asyncpg.Record) -> Job:
-    return Job(message=str(row["message"]), room=str(row["room"]), attempt=row["attempt"], losses=row["losses"])
+    return Job(
+        message=str(row["message"]),
+        room=str(row["room"]),
+        attempt=row["attempt"],
+        losses=row["losses"],
+        trace=row["trace"] or "",
+    )

@@ -138,6 +138,7 @@ class Job(models.Model):
     """An answer to be written: the queue that workers claim from.
 
     `beat` proves that its worker lives; `losses` counts the workers that fell silent over it since it was asked for.
+    `trace`: see `rooms.types.Job`.
     """
 
     class State(models.TextChoices):
@@ -152,6 +153,7 @@ class Job(models.Model):
     worker = models.CharField(max_length=64, null=True)  # noqa: DJ001 - NULL: no worker has it
     beat = models.BigIntegerField(default=0)
     losses = models.IntegerField(default=0)
+    trace = models.CharField(max_length=120, null=True)  # noqa: DJ001 - NULL: not traced
 
     class Meta:
         indexes = [

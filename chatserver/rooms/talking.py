@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from chatserver import tracing
 from chatserver.errors import Conflict, Forbidden, Invalid, NotFound
 from chatserver.ids import uuid7
 from chatserver.protocol.frames import (
@@ -62,8 +63,11 @@ class Talking:
             answer=str(uuid7()),
             reply_to=reply_to,
             ask=ask,
+            trace=tracing.parent(),
         )
-        appended = await self._store.append(draft)
+        with tracing.span("append", room=room) as step:
+            appended = await self._store.append(draft)
+            step.set(message=appended.message, answer=appended.answer or "", duplicate=appended.duplicate)
         for message in (appended.question, appended.pending):
             if message is not None:
                 self._publish_message(room, message)
@@ -119,7 +123,7 @@ class Talking:
         """Ask again; returns the new attempt. Raises `Conflict` unless `attempt` is the one that ended."""
         info = await self._answer(principal, answer)
         self._limits.send(principal.user.id, time.monotonic())
-        message = await self._store.retry(answer, info.room, attempt)
+        message = await self._store.retry(answer, info.room, attempt, trace=tracing.parent())
         if message is None:
             raise Conflict("This answer cannot be tried again now.")
         self._publish_message(info.room, message)

@@ -10,7 +10,8 @@ __all__ = ["Appended", "Draft", "Job", "JobBeat", "MessageInfo", "Person", "Room
 
 
 class Draft(Struct, frozen=True, kw_only=True):
-    """A message to append. `id` and `answer` are the ids to use when it is new; `ask` None leaves it to the policy."""
+    """A message to append. `id` and `answer` are the ids to use when it is new; `ask` None leaves it to the policy;
+    `trace`: the `traceparent` of who asks, empty when it is not traced."""
 
     room: str
     author: User
@@ -20,6 +21,7 @@ class Draft(Struct, frozen=True, kw_only=True):
     answer: str
     reply_to: str | None = None
     ask: bool | None = None
+    trace: str = ""
 
 
 class Appended(Struct, frozen=True, kw_only=True):
@@ -34,12 +36,14 @@ class Appended(Struct, frozen=True, kw_only=True):
 
 
 class Job(Struct, frozen=True, kw_only=True):
-    """A claimed answer. `losses`: workers that fell silent over it since it was asked for."""
+    """A claimed answer. `losses`: workers that fell silent over it since it was asked for. `trace`: the `traceparent`
+    of the question; after a retry that of the retry, and then the question's."""
 
     message: str
     room: str
     attempt: int
     losses: int = 0
+    trace: str = ""
 
 
 class JobBeat(Struct, frozen=True, kw_only=True):

@@ -46,5 +46,6 @@ graceful_timeout = 20
 # Longer than proxies keep a connection for the next request (nginx: 60 s), so that none is closed under their hands.
 keepalive = 75
 loglevel = "warning"
+logger_class = "chatserver.serving.gunicorn_log.Log"
 # Nobody uses it, and it would be one more door.
 control_socket_disable = True

@@ -11,6 +11,8 @@ import psycopg
 import pytest
 from django.db import connection
 
+from chatserver import tracing
+from chatserver.config import load
 from chatserver.errors import ProviderError, TooLarge
 from chatserver.knowledge import ingest, records
 from chatserver.knowledge.index import LanceIndex
@@ -18,6 +20,7 @@ from chatserver.knowledge.ingest import Ingester
 from chatserver.knowledge.models import Chunk, Collection, Document
 from chatserver.sites.models import Site
 from tests.documents import pdf
+from tests.otlp import receiver
 from tests.socket.test_index import Letters
 
 
@@ -337,3 +340,22 @@ def test_an_upload_over_the_limit_leaves_nothing(orm: None, monkeypatch: pytest.
     with pytest.raises(TooLarge):
         records.store([b"x" * 1000, b"x" * 1000])
     assert set((small.data / "uploads").glob("*")) == before
+
+
+def test_each_step_of_a_document_is_traced_and_none_of_its_text(
+    orm: None, uri: str, collection: Collection, tmp_path: Path
+) -> None:
+    document = give(collection, tmp_path / "rules.md", f"# Rules\n\n{'Be kind. ' * 30}")
+    with receiver() as traces, Ingester(LanceIndex(uri), Letters()) as ingester:
+        tracing.start(load({"OTLP_URL": traces.url}), process="documents")
+        try:
+            assert ingester.process(str(document.pk)) == "ready"
+        finally:
+            tracing.stop()
+    spans = {span.name: span for span in traces.spans}
+    whole = spans.pop("document")
+    assert (whole.attributes["chat.document"], whole.attributes["chat.outcome"]) == (str(document.pk), "ready")
+    assert set(spans) == {"parse", "index", "embed"}
+    assert {span.parent for span in spans.values()} == {whole.id}
+    assert (spans["index"].attributes["chat.chunks"], spans["embed"].attributes["chat.chunks"]) == (1, 1)
+    assert not any(said in body for body in traces.bodies for said in (b"kind.", b"rules", b"Rules"))

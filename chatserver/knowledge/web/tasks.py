@@ -8,6 +8,7 @@ from datetime import datetime
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
+from chatserver import logs
 from chatserver.celery import app
 from chatserver.errors import Unavailable
 from chatserver.knowledge.models import WebSource
@@ -27,6 +28,7 @@ NEAR_SECONDS = 30.0
 @app.task(ignore_result=True)  # type: ignore[untyped-decorator]
 def fetch_source(source_id: str, at: str) -> None:
     """A turn on a source that is due `at` that time (RFC 3339); and a message for its next turn."""
+    logs.bind(source=source_id)
     try:
         next_at = sources.take_turn(source_id, datetime.fromisoformat(at), enqueue_document)
     except AWAY as error:
