@@ -15,7 +15,7 @@ from chatserver.errors import ConfigError, EngineMissing
 
 WITHOUT_ENGINES = frozenset(
     "check collectstatic compilemessages diffsettings help makemessages makemigrations version --help --version".split()
-)
+) | {"top"}
 
 
 def main() -> None:

@@ -51,6 +51,7 @@ class Config(Struct, frozen=True, kw_only=True):
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
     trusted_proxies: Annotated[int, Meta(ge=0, le=10)] = 0
+    metrics_token: str = ""
     debug: bool = False
     log_level: str = "INFO"
     # people
@@ -104,6 +105,12 @@ class Config(Struct, frozen=True, kw_only=True):
         return Path(self.data_dir)
 
     @property
+    def address(self) -> str:
+        """Where this machine reaches what listens on HOST and PORT."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(self.host, self.host)  # noqa: S104
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
     def public_origin(self) -> str:
         """Scheme, host and port of `PUBLIC_URL`; empty when that is not set."""
         parts = urlsplit(self.public_url)
@@ -136,6 +143,8 @@ class Config(Struct, frozen=True, kw_only=True):
         return "Config(…)"  # holds secrets
 
 
+TOKEN_CHARS = 24
+"""Of a METRICS_TOKEN, so that nobody guesses it."""
 _CHOICES: dict[str, tuple[str, ...]] = {
     "log_level": ("DEBUG", "INFO", "WARNING", "ERROR"),
     "default_language": ("en", "zh-CN"),
@@ -168,7 +177,9 @@ def load(environ: Mapping[str, str]) -> Config:
             _check_url(name, raw, schemes)
         if field == "fetch_allow":
             _check_hosts(name, values[field])
-        if field.endswith("_api_key") and not (raw.isascii() and raw.isprintable()):
+        if field == "metrics_token" and len(raw) < TOKEN_CHARS:
+            raise ConfigError(f"{name} is too short: give it {TOKEN_CHARS} characters or more, from a random source.")
+        if (field.endswith("_api_key") or field == "metrics_token") and not (raw.isascii() and raw.isprintable()):
             raise ConfigError(f"{name} holds characters that an HTTP header cannot.")
     if bool(values.get("index_access_key")) != bool(values.get("index_secret_key")):
         raise ConfigError("INDEX_ACCESS_KEY and INDEX_SECRET_KEY belong together: set both, or neither.")

@@ -42,11 +42,24 @@ __all__ = ["ChatConsumer"]
 
 MAX_AGE = 12 * 3600.0
 """Seconds, give or take 10 %: an older socket is asked to reconnect, so that no process keeps its sockets for ever."""
+LEAVING = ("1000", "1001", "1005", "1006")
+"""Codes of leaving clients that are counted apart: what else they say is theirs to choose."""
 NOBODY = User(id="", name="", kind="visitor")
 """Whose a socket is before its hello."""
 
 COMMANDS = Counter("chatserver_commands_total", "Commands received from sockets.", label="type")
 REFUSALS = Counter("chatserver_refused_frames_total", "Frames that led to no command.", label="code")
+CONNECTS = Counter(
+    "chatserver_connects_total", "Sockets that asked to be opened.", label="outcome", values=("accepted", "refused")
+)
+LEFT = Counter(
+    "chatserver_sockets_left_total",
+    "Sockets closed by their client or cut on the way (1006), by the code that the client gave.",
+    label="code",
+    values=LEAVING,
+)
+FRAMES = Counter("chatserver_frames_received_total", "Frames received from sockets.")
+BYTES = Counter("chatserver_received_bytes_total", "Bytes of such frames.")
 
 
 class ChatConsumer(AsyncConsumer):
@@ -67,14 +80,17 @@ class ChatConsumer(AsyncConsumer):
             case "websocket.connect":
                 await self._connect()
             case _:
+                self._left(str(message.get("code", "")))
                 raise StopConsumer
 
     async def _connect(self) -> None:
         handshake = origin.read(self.scope, config())
         if SUBPROTOCOL not in handshake.subprotocols or not await may_connect(handshake):
+            CONNECTS.add(label="refused")
             await self.send({"type": "websocket.close"})  # before the accept this is HTTP 403
             raise StopConsumer
         await self.send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL})
+        CONNECTS.add(label="accepted")
         self._loop = asyncio.get_running_loop()
         self._session = Session(self._loop.time(), max_age=MAX_AGE * random.uniform(0.9, 1.1))  # noqa: S311 - jitter
         self._sock = sock = Socket(NOBODY, f"c-{secrets.token_hex(6)}", wake=self._wake, shut=self._shut)
@@ -90,6 +106,8 @@ class ChatConsumer(AsyncConsumer):
             sock.close(full)
 
     def _receive(self, text: str | None) -> None:
+        FRAMES.value += 1
+        BYTES.value += len((text or "").encode())
         match self._session.receive(text, self._loop.time()):
             case None:
                 pass
@@ -129,6 +147,10 @@ class ChatConsumer(AsyncConsumer):
             self._sock.offer(codec.encode(answer))
         finally:
             self._refreshing = False
+
+    def _left(self, code: str) -> None:
+        if self._live and self._sock.closing is None:
+            LEFT.add(label=code if code in LEAVING else "other")
 
     # --- deadlines and the end ---------------------------------------------------------------------------------------
 
