@@ -20,6 +20,7 @@ from chatserver.config import config
 from chatserver.errors import ChatError, Conflict
 from chatserver.metrics import Counter
 from chatserver.protocol import codec
+from chatserver.protocol.frames import COMMANDS as KNOWN
 from chatserver.protocol.frames import (
     DONE,
     SUBPROTOCOL,
@@ -47,8 +48,14 @@ LEAVING = ("1000", "1001", "1005", "1006")
 NOBODY = User(id="", name="", kind="visitor")
 """Whose a socket is before its hello."""
 
-COMMANDS = Counter("chatserver_commands_total", "Commands received from sockets.", label="type")
-REFUSALS = Counter("chatserver_refused_frames_total", "Frames that led to no command.", label="code")
+TYPES = [str(command.__struct_config__.tag) for command in KNOWN]
+COMMANDS = Counter("chatserver_commands_total", "Commands received from sockets.", label="type", values=TYPES)
+REFUSALS = Counter(
+    "chatserver_refused_frames_total",
+    "Frames that led to no command.",
+    label="code",
+    values=("bad_frame", "rate_limited", "too_large", "unauthenticated", "unknown_type"),
+)
 CONNECTS = Counter(
     "chatserver_connects_total", "Sockets that asked to be opened.", label="outcome", values=("accepted", "refused")
 )

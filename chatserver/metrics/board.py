@@ -62,8 +62,6 @@ class Board:
     """One process's place. `open` before anything else, `close` at the end; both touch the disk. Never raises for a
     disk that fails: then this process's metrics are its own."""
 
-    _continued = False
-
     def __init__(self, folder: Path, role: Role, *, address: str = "", registry: Registry = REGISTRY) -> None:
         self.host = re.sub(r"[^\w.-]", "_", socket.gethostname())[:64]
         self.process = f"{role}-{os.getpid()}"
@@ -87,9 +85,9 @@ class Board:
         except OSError as error:
             log.warning("metrics: only this process's own are shown, %s cannot be written (%s)", self._folder, error)
             return
-        if not Board._continued and (earlier := _load(self._path)) and time.time() - earlier.at < KEEP_SECONDS:
+        if not self._registry.continued and (earlier := _load(self._path)) and time.time() - earlier.at < KEEP_SECONDS:
             self._registry.add_up(earlier.families)
-        Board._continued = True  # once: what a second board of this process finds, it wrote itself
+        self._registry.continued = True  # once: what a second board of this process finds, it wrote itself
 
     def close(self) -> None:
         """Leave the place with the last counts in it."""

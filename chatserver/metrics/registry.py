@@ -62,6 +62,8 @@ class Registry:
 
     def __init__(self) -> None:
         self._metrics: dict[str, Metric] = {}
+        self.continued = False
+        """Whether it has taken up the counts of a process before this one."""
 
     def add(self, metric: Metric) -> None:
         """Raises `ValueError` for a second metric of the same name."""
@@ -118,13 +120,14 @@ class Counter:
 
 
 class Gauge:
-    """A value that is read when it is wanted. `read` returns it, one for each value of `label`, or None: not known."""
+    """A value that is read when it is wanted. `read` returns it, or one for each value of `label`, or None: not known,
+    or nothing of this process."""
 
     def __init__(
         self,
         name: str,
         help: str,
-        read: Callable[[], float | Mapping[str, float] | None] = lambda: 0.0,
+        read: Callable[[], float | Mapping[str, float] | None] = lambda: None,
         *,
         label: str = "",
         kind: Kind = "gauge",
@@ -137,7 +140,8 @@ class Gauge:
 
     def family(self) -> Family:
         value = self.read()
-        values = {} if value is None else dict(value) if isinstance(value, Mapping) else {"": value}
+        read = value if isinstance(value, Mapping) else {} if value is None else {"": value}
+        values = {label: float(each) for label, each in read.items()}
         return Family(self.name, self._kind, self._help, self._label, values)
 
     def add_up(self, earlier: Family) -> None:
