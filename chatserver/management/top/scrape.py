@@ -89,9 +89,10 @@ def parse(text: str) -> Samples:
         name, inside, value = sample.groups()
         labels = {label: _plain(said) for label, said in _LABEL.findall(inside or "")}
         try:
-            found.setdefault(name, []).append((labels, float(value)))
+            number = float(value)
         except ValueError:
             continue
+        found.setdefault(name, []).append((labels, number))
     return found
 
 
