@@ -15,8 +15,8 @@ from chatserver.errors import ConfigError, EngineMissing
 
 WITHOUT_ENGINES = frozenset(
     (
-        "check collectstatic compilemessages diffsettings help makemessages makemigrations nginx_config roll version "
-        "--help --version"
+        "check collectstatic compilemessages diffsettings help makemessages makemigrations nginx_config roll top "
+        "version --help --version"
     ).split()
 )
 

@@ -65,7 +65,7 @@ async def _lag(server: Server) -> dict[float, float]:
     """Upper bound in seconds -> timers that were at most that late."""
     async with httpx.AsyncClient(trust_env=False) as client:
         text = (await client.get(f"{server.http}/metrics")).text
-    found = re.findall(r'^chatserver_loop_lag_seconds_bucket\{le="([^"]+)"\} (\S+)', text, re.MULTILINE)
+    found = re.findall(r'^chatserver_loop_lag_seconds_bucket\{.*le="([^"]+)"\} (\S+)', text, re.MULTILINE)
     return {float(bound): float(count) for bound, count in found}
 
 

@@ -55,6 +55,7 @@ class Config(Struct, frozen=True, kw_only=True):
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
     trusted_proxies: Annotated[int, Meta(ge=0, le=10)] = 0
+    metrics_token: str = ""
     debug: bool = False
     log_level: str = "INFO"
     log_format: str = ""
@@ -112,6 +113,12 @@ class Config(Struct, frozen=True, kw_only=True):
         return Path(self.data_dir)
 
     @property
+    def address(self) -> str:
+        """Where this machine reaches what listens on HOST and PORT."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(self.host, self.host)  # noqa: S104
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
     def public_origin(self) -> str:
         """Scheme, host and port of `PUBLIC_URL`; empty when that is not set."""
         parts = urlsplit(self.public_url)
@@ -144,6 +151,8 @@ class Config(Struct, frozen=True, kw_only=True):
         return "Config(…)"  # holds secrets
 
 
+TOKEN_CHARS = 24
+"""Of a METRICS_TOKEN, so that nobody guesses it."""
 _CHOICES: dict[str, tuple[str, ...]] = {
     "server": ("daphne", "uvicorn"),
     "log_level": ("DEBUG", "INFO", "WARNING", "ERROR"),
@@ -179,7 +188,9 @@ def load(environ: Mapping[str, str]) -> Config:
             _check_url(name, raw, schemes)
         if field == "fetch_allow":
             _check_hosts(name, values[field])
-        if field.endswith("_api_key") and not (raw.isascii() and raw.isprintable()):
+        if field == "metrics_token" and len(raw) < TOKEN_CHARS:
+            raise ConfigError(f"{name} is too short: give it {TOKEN_CHARS} characters or more, from a random source.")
+        if (field.endswith("_api_key") or field == "metrics_token") and not (raw.isascii() and raw.isprintable()):
             raise ConfigError(f"{name} holds characters that an HTTP header cannot.")
     if values.get("otlp_url"):
         _check_traces(values.get("otlp_headers", ""))

@@ -8,9 +8,13 @@ from contextlib import asynccontextmanager
 import asyncpg
 
 from chatserver.errors import Unavailable
+from chatserver.metrics import Counter, Histogram
 
 type Pool = asyncpg.Pool[asyncpg.Record]
 type Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+
+SECONDS = Histogram("chatserver_database_seconds", "Duration of one use of PostgreSQL, with the wait for a connection.")
+FAILED = Counter("chatserver_database_failures_total", "Uses of PostgreSQL that failed because it was away.")
 
 # What a lost, stopping or overloaded PostgreSQL raises. Everything else is a bug or a refused value.
 AWAY = (
@@ -49,6 +53,8 @@ async def _as_it_is(connection: Connection) -> None:
 async def translated() -> AsyncIterator[None]:
     """Turn "PostgreSQL is away" into `Unavailable`: the outcome of what ran inside is unknown."""
     try:
-        yield
+        with SECONDS.time():
+            yield
     except AWAY as error:
+        FAILED.add()
         raise Unavailable from error

@@ -24,7 +24,7 @@ from chatserver.config import Config, config
 from chatserver.errors import Unavailable
 from chatserver.knowledge.embedding import ServingEmbedder
 from chatserver.knowledge.index import LanceIndex, load_library
-from chatserver.metrics import LoopLag
+from chatserver.metrics import Board, LoopLag
 from chatserver.protocol.frames import RESTART, Close
 from chatserver.providers.base import ChatModel, Reranker
 from chatserver.providers.detect import choose_embedder, choose_model, choose_reranker
@@ -68,6 +68,7 @@ class Services:
     pipeline: Pipeline
     worker: Worker
     lag: LoopLag
+    board: Board
 
 
 _services: Services | None = None
@@ -144,13 +145,16 @@ async def _start(slots: int | None) -> Services:
             history=settings.history_messages,
         ),
         lag=LoopLag(),
+        board=Board(settings.data / "metrics", "web" if slots is None else "answers", address=settings.address),
     )
+    await asyncio.to_thread(built.board.open)
     built.lag.start()
     await hub.start()
     if embedder is not None:
         await embedder.start()
     built.presence.start()
     await built.worker.start()
+    built.board.start()
     _services = built
     log.info("answers come from %s; search is %s", model.name, f"hybrid ({embedder.name})" if embedder else "lexical")
     return built
@@ -180,4 +184,5 @@ async def stop() -> None:
         await built.reranker.aclose()
     await built.store.close()
     await built.redis.aclose()
+    await built.board.stop()
     await asyncio.to_thread(tracing.stop)

@@ -22,6 +22,7 @@ from chatserver.config import config
 from chatserver.errors import ChatError, Conflict
 from chatserver.metrics import Counter
 from chatserver.protocol import codec
+from chatserver.protocol.frames import COMMANDS as KNOWN
 from chatserver.protocol.frames import (
     DONE,
     SUBPROTOCOL,
@@ -44,11 +45,30 @@ __all__ = ["ChatConsumer"]
 
 MAX_AGE = 12 * 3600.0
 """Seconds, give or take 10 %: an older socket is asked to reconnect, so that no process keeps its sockets for ever."""
+LEAVING = ("1000", "1001", "1005", "1006")
+"""Codes of leaving clients that are counted apart: what else they say is theirs to choose."""
 NOBODY = User(id="", name="", kind="visitor")
 """Whose a socket is before its hello."""
 
-COMMANDS = Counter("chatserver_commands_total", "Commands received from sockets.", label="type")
-REFUSALS = Counter("chatserver_refused_frames_total", "Frames that led to no command.", label="code")
+TYPES = [str(command.__struct_config__.tag) for command in KNOWN]
+COMMANDS = Counter("chatserver_commands_total", "Commands received from sockets.", label="type", values=TYPES)
+REFUSALS = Counter(
+    "chatserver_refused_frames_total",
+    "Frames that led to no command.",
+    label="code",
+    values=("bad_frame", "rate_limited", "too_large", "unauthenticated", "unknown_type"),
+)
+CONNECTS = Counter(
+    "chatserver_connects_total", "Sockets that asked to be opened.", label="outcome", values=("accepted", "refused")
+)
+LEFT = Counter(
+    "chatserver_sockets_left_total",
+    "Sockets closed by their client or cut on the way (1006), by the code that the client gave.",
+    label="code",
+    values=LEAVING,
+)
+FRAMES = Counter("chatserver_frames_received_total", "Frames received from sockets.")
+BYTES = Counter("chatserver_received_bytes_total", "Bytes of such frames.")
 
 
 class ChatConsumer(AsyncConsumer):
@@ -72,15 +92,18 @@ class ChatConsumer(AsyncConsumer):
                 await self._connect()
             case _:
                 self._code = message.get("code")
+                self._left(str(message.get("code", "")))
                 raise StopConsumer
 
     async def _connect(self) -> None:
         handshake = origin.read(self.scope, config())
         if SUBPROTOCOL not in handshake.subprotocols or not await may_connect(handshake):
             logs.ACCESS.info("socket refused", extra={"origin": handshake.origin})
+            CONNECTS.add(label="refused")
             await self.send({"type": "websocket.close"})  # before the accept this is HTTP 403
             raise StopConsumer
         await self.send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL})
+        CONNECTS.add(label="accepted")
         self._loop = asyncio.get_running_loop()
         self._opened = self._loop.time()
         self._session = Session(self._loop.time(), max_age=MAX_AGE * random.uniform(0.9, 1.1))  # noqa: S311 - jitter
@@ -99,6 +122,8 @@ class ChatConsumer(AsyncConsumer):
 
     def _receive(self, text: str | None) -> None:
         self._frames += 1
+        FRAMES.value += 1
+        BYTES.value += len((text or "").encode())
         match self._session.receive(text, self._loop.time()):
             case None:
                 pass
@@ -138,6 +163,10 @@ class ChatConsumer(AsyncConsumer):
             self._sock.offer(codec.encode(answer))
         finally:
             self._refreshing = False
+
+    def _left(self, code: str) -> None:
+        if self._live and self._sock.closing is None:
+            LEFT.add(label=code if code in LEAVING else "other")
 
     # --- deadlines and the end ---------------------------------------------------------------------------------------
 

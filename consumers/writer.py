@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
+from chatserver.metrics import Counter
 from chatserver.protocol.frames import SLOW, Close
 from chatserver.realtime.outbox import SOFT_BYTES, Outbox
 
@@ -24,6 +25,9 @@ CLOSE_SECONDS = 5.0
 """For the last objects and the closing handshake of a socket that drains slowly; then it is cut."""
 SLOW_CLOSE_SECONDS = 2.0
 """The same for a socket that is closed because it does not drain."""
+
+FRAMES = Counter("chatserver_frames_sent_total", "Frames given to the transports of sockets.")
+BYTES = Counter("chatserver_sent_bytes_total", "Bytes of such frames.")
 
 
 class Wire(Protocol):
@@ -149,6 +153,8 @@ class WireWriter(Writer):
             return
         while not wire.paused and (frame := outbox.pull(now)) is not None:
             wire.write(self._frames.get(wire, frame))
+            FRAMES.value += 1
+            BYTES.value += len(frame)
         self._flushed()
         if self._closing and not outbox:
             self._closed = True
@@ -186,6 +192,8 @@ class SendWriter(Writer):
             await asyncio.sleep(0)  # what one tick offers leaves as one frame
             while not self._held and (frame := self._outbox.pull(time.monotonic())) is not None:
                 await self._tell({"type": "websocket.send", "text": frame.decode()})
+                FRAMES.value += 1
+                BYTES.value += len(frame)
                 self._flushed()
             if self._closing:
                 await self._tell({"type": "websocket.close", "code": self._closing.code})

@@ -18,6 +18,7 @@ from msgspec import Struct
 from chatserver import logs, tracing
 from chatserver.answers.writer import Writer, boottime
 from chatserver.errors import Unavailable
+from chatserver.metrics import Counter, Gauge
 from chatserver.protocol.frames import MessageEvent
 from chatserver.rag.pipeline import Pipeline
 from chatserver.rag.types import Part
@@ -36,6 +37,11 @@ SILENT_SECONDS = 8.0
 SILENT_POLLS = 4
 LOSSES_MAX = 3
 """An answer that took this many workers down with it (or lost them otherwise) is `failed`."""
+
+
+WRITING = Gauge("chatserver_answers_writing", "Answers being written by this process.")
+SLOTS = Gauge("chatserver_answer_slots", "Answers that this process writes at once at most.")
+TAKEN_OVER = Counter("chatserver_answers_taken_over_total", "Answers taken from workers that fell silent.")
 
 
 class _Sighting(Struct):
@@ -87,6 +93,7 @@ class Worker:
 
     async def start(self) -> None:
         """Begin to work; returns at once. Without slots there is nothing to do."""
+        WRITING.read, SLOTS.read = (lambda: self.busy), (lambda: self._slots)
         if not self._slots:
             return
         self._hub.on_wake = self._woken.set
@@ -225,6 +232,7 @@ class Worker:
         job = await self._store.supersede(silent, self.name)
         if job is None:
             return
+        TAKEN_OVER.add()
         log.warning("answer %s: worker %s fell silent; attempt %d begins", job.message, silent.worker, job.attempt)
         if job.losses >= LOSSES_MAX:
             await self._give_up(job)

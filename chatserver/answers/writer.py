@@ -14,6 +14,7 @@ from msgspec import UNSET
 from chatserver import tracing
 from chatserver.answers.coalesce import Coalescer
 from chatserver.errors import ChatError, Unavailable
+from chatserver.metrics import Histogram
 from chatserver.protocol.frames import (
     AnswerDelta,
     AnswerStage,
@@ -33,6 +34,9 @@ log = logging.getLogger(__name__)
 FLUSH_SECONDS = 0.04
 HOLD_AFTER = 6.0
 """Without a confirmed beat for this long another worker may soon own the answer (it waits 8 s): say nothing more."""
+FIRST = Histogram("chatserver_answer_first_token_seconds", "From the claim of an answer to its first text.")
+TOOK = Histogram("chatserver_answer_seconds", "From the claim of an answer to the end of its text.")
+WROTE = Histogram("chatserver_answer_writing_seconds", "From the first text of an answer to the end of its text.")
 ANSWER_BYTES = 128 * 1024
 """An answer's text ends here, so that its message fits the protocol's 256 KiB object with its sources."""
 
@@ -94,7 +98,8 @@ class Writer:
         self._stage: StageName = "queued"
         self._sources: list[Source] = []
         self._done: Done | None = None
-        self._confirmed = boottime()
+        self._began = self._confirmed = boottime()
+        self._first: float | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._over = False
@@ -107,6 +112,7 @@ class Writer:
         self._hub.write_answer(job.message, job.room, job.attempt, self.snapshot, self.lose)
         try:
             status, text, sources = await self._write(context)
+            self._measure(boottime())
             self._flush()
             with tracing.span("settle", status=status, cited=len(sources)):
                 await self._settle(status, text, sources)
@@ -171,6 +177,11 @@ class Writer:
             log.exception("answer %s, attempt %d failed", self.job.message, self.job.attempt)
             return self._failed("The assistant failed on this question; the server's log says why.")
 
+    def _measure(self, now: float) -> None:
+        TOOK.observe(now - self._began)
+        if self._first is not None:
+            WROTE.observe(now - self._first)
+
     def _failed(self, reason: str) -> tuple[Status, str, list[Source]]:
         # What was shown stays; only an empty answer says why it is empty.
         return "failed", self._flow.whole or reason, cited(self._flow.whole, self._sources)
@@ -192,6 +203,9 @@ class Writer:
 
     def _write_text(self, text: str) -> bool:
         """Take a piece of text; False when the answer is as long as an answer may be."""
+        if self._first is None:
+            self._first = boottime()
+            FIRST.observe(self._first - self._began)
         room_left = ANSWER_BYTES - self._flow.size
         if fits := len(text.encode()) <= room_left:
             wait = self._flow.add(text, time.monotonic())

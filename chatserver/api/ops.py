@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import ipaddress
 from collections.abc import Awaitable
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
-from chatserver import metrics, wiring
+from chatserver import wiring
+from chatserver.api import deployment
 from chatserver.api.caller import address, current
 from chatserver.api.problems import problem
+from chatserver.config import config
 from chatserver.errors import ChatError, Forbidden
 from chatserver.knowledge.embedding import ServingEmbedder
 
@@ -64,13 +67,22 @@ async def _state(check: Awaitable[object]) -> str:
 
 @require_safe
 async def metrics_page(request: HttpRequest) -> HttpResponse:
-    """Prometheus' text format, of this process; for this machine itself and for superusers."""
+    """Prometheus' text format, of all processes that share the DATA_DIR; for this machine itself, for who shows the
+    METRICS_TOKEN and for superusers."""
     try:
-        if not _is_local(request) and not (await current(request)).superuser:
+        if not _is_local(request) and not _shows_token(request) and not (await current(request)).superuser:
             raise Forbidden
+        services = wiring.services()
+        text = await services.board.page(await deployment.families(services))
     except ChatError as error:
         return problem(error)
-    return HttpResponse(metrics.REGISTRY.render(), content_type="text/plain; version=0.0.4; charset=utf-8")
+    return HttpResponse(text, content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _shows_token(request: HttpRequest) -> bool:
+    token = config().metrics_token
+    shown = request.headers.get("Authorization", "")
+    return bool(token) and hmac.compare_digest(shown.encode(), f"Bearer {token}".encode())
 
 
 def _is_local(request: HttpRequest) -> bool:

@@ -27,6 +27,7 @@ from chatserver.knowledge.index import LanceIndex
 from chatserver.knowledge.models import Chunk, Document
 from chatserver.knowledge.parse import Parsed, ParseError, kind_of, parse
 from chatserver.knowledge.upkeep import Upkeep
+from chatserver.metrics import Counter, Histogram
 from chatserver.providers.base import Embedder
 from chatserver.rag.split import assemble, indexed_text, split
 from chatserver.rag.types import Passage
@@ -38,6 +39,20 @@ log = logging.getLogger(__name__)
 BATCH_MIN, BATCH_MAX = 32, 512
 BATCH_SECONDS = 2.0
 """Each batch of vectors is one commit and one sign of progress; its size follows the embedder's speed."""
+DOCUMENTS = Counter(
+    "chatserver_ingest_documents_total",
+    "Documents that were brought to an end, or (gone) were deleted or replaced meanwhile.",
+    label="outcome",
+    values=("failed", "gone", "ready"),
+)
+CHUNKS = Counter("chatserver_ingest_chunks_total", "Chunks made of documents.")
+VECTORS = Counter("chatserver_ingest_vectors_total", "Vectors made of chunks.")
+STEPS = Histogram(
+    "chatserver_ingest_seconds",
+    "Duration of a step of a document: reading it, writing its chunks to the index, making a batch of vectors.",
+    label="step",
+    values=("embed", "index", "parse"),
+)
 INHERITED = 500
 """Vectors that are copied at a time."""
 
@@ -115,12 +130,14 @@ class Ingester:
             with tracing.span("document", document=document_id) as span, work.attempt(document) as allowed:
                 outcome = self._advance(document, pause) if allowed else self._give_up(document, work.POISON)
                 span.set(outcome=outcome)
-                return outcome
+        if outcome != "embedding":
+            DOCUMENTS.add(label=outcome)
+        return outcome
 
     def give_up(self, document_id: str, reason: str) -> None:
         """Make a document `failed` that cannot be brought to its end."""
         if document := Document.objects.filter(pk=document_id).first():
-            self._give_up(document, reason)
+            DOCUMENTS.add(label=self._give_up(document, reason))
 
     def _give_up(self, document: Document, reason: str) -> Outcome:
         _set(document, status=Document.Status.FAILED, error=reason)
@@ -133,13 +150,13 @@ class Ingester:
                 return self._unpack(document)
         if document.status not in records.VISIBLE or not document.chunks.exists():
             try:
-                with tracing.span("parse", kind=document.media_type, size=document.size):
+                with tracing.span("parse", kind=document.media_type, size=document.size), STEPS.time("parse"):
                     self._parse(document)
             except ParseError as error:
                 _set(document, status=Document.Status.FAILED, error=str(error))
                 return "failed"
         rows = records.passages(document)
-        with tracing.span("index", chunks=len(rows)):
+        with tracing.span("index", chunks=len(rows)), STEPS.time("index"):
             self._publish(document, rows)
         gaps.ask_again(str(document.pk))
         if not self._embed(document, rows, pause):
@@ -225,10 +242,11 @@ class Ingester:
                 return False
             batch, missing = missing[: self._batch], missing[self._batch :]
             began = time.monotonic()
-            with tracing.span("embed", chunks=len(batch)):
+            with tracing.span("embed", chunks=len(batch)), STEPS.time("embed"):
                 vectors = self._loop.run(self._embedder.embed([_indexed(row) for row in batch]))
-            self._put(document, zip((row.chunk for row in batch), vectors, strict=True))
+                self._put(document, zip((row.chunk for row in batch), vectors, strict=True))
             self._adapt(time.monotonic() - began)
+            VECTORS.add(len(batch))
             done += len(batch)
             if not _set(document, done=done, total=len(rows)):
                 break
@@ -291,6 +309,7 @@ def _indexed(row: Passage) -> str:
 def _store(document: Document, parsed: Parsed, title: str) -> None:
     text, blocks = assemble(parsed.blocks)
     pieces = split(blocks, title)
+    CHUNKS.add(len(pieces))
     with transaction.atomic():
         if not _set(
             document, title=title, text=text, status=Document.Status.EMBEDDING, error="", done=0, total=len(pieces)

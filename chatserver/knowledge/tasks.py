@@ -13,6 +13,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from celery.exceptions import SoftTimeLimitExceeded
+from celery.signals import worker_process_shutdown
 from django.db import InterfaceError, OperationalError
 from redis import RedisError
 
@@ -24,6 +25,7 @@ from chatserver.knowledge import progress, records, work
 from chatserver.knowledge.ingest import Ingester
 from chatserver.knowledge.models import Document
 from chatserver.knowledge.work import Step
+from chatserver.metrics import Board
 
 __all__ = ["enqueue", "go_on", "sweep", "wake"]
 
@@ -122,6 +124,10 @@ def _slice() -> Callable[[], bool]:
 @functools.cache
 def _hand() -> Hand:
     """One per worker process; the ingester's loop keeps the index and the embedder open from task to task."""
+    board = Board(config().data / "metrics", "documents")
+    board.open()
+    board.start_thread()
+    worker_process_shutdown.connect(lambda **_: board.close(), weak=False)
     return Hand(Ingester.from_settings(change=True))
 
 

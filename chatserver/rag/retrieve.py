@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from chatserver import tracing
 from chatserver.errors import ProviderError
+from chatserver.metrics import Counter, Histogram
 from chatserver.providers.base import Embedder, Reranker
 from chatserver.rag.fuse import distinct, fuse
 from chatserver.rag.split import indexed_text
@@ -34,6 +35,19 @@ LOG_SECONDS = 60.0
 RERANKED = 30
 """Passages that a reranker reads: it takes its time for each."""
 RERANK_SECONDS = 5.0
+
+SECONDS = Histogram(
+    "chatserver_retrieval_seconds",
+    "Duration of a search (all) and of its stages; before it, of having the question rewritten (rewrite).",
+    label="stage",
+    values=("all", "dense", "embed", "lexical", "rerank", "rewrite"),
+)
+FAILED = Counter(
+    "chatserver_retrieval_failures_total",
+    "Stages that failed, so that a search went without them.",
+    label="stage",
+    values=("embed", "rerank"),
+)
 
 type DenseLeg = Literal["used", "off", "gated", "failed"]
 
@@ -72,10 +86,14 @@ class Retriever:
         query = query.strip()[:QUERY_CHARS]
         if not query or not collections or k < 1:
             return Retrieved([], "off")
+        with SECONDS.time("all"):
+            return await self._search(query, collections, k, documents)
+
+    async def _search(self, query: str, collections: Sequence[str], k: int, documents: Sequence[str]) -> Retrieved:
         # Both legs look at one moment: a document that is just being replaced is found in one form.
         index = await self._index.snapshot()
         found = await asyncio.gather(
-            tracing.within("lexical", index.lexical(query, collections, DEPTH, documents)),
+            tracing.within("lexical", _lexical(index, query, collections, documents)),
             self._dense(index, query, collections, documents),
             return_exceptions=True,
         )
@@ -94,13 +112,16 @@ class Retriever:
         if not embedder.multilingual and cjk_share(query) > CJK_SHARE:
             return None, "gated"
         try:
-            async with asyncio.timeout(EMBED_SECONDS):
-                vectors = await tracing.within("embed", embedder.embed([query], query=True))
+            with SECONDS.time("embed"):
+                async with asyncio.timeout(EMBED_SECONDS):
+                    vectors = await tracing.within("embed", embedder.embed([query], query=True))
         except (ProviderError, TimeoutError) as error:
+            FAILED.add(label="embed")
             self._embedding.say(str(error) or f"no vector within {EMBED_SECONDS:g} s")
             return None, "failed"
         # A table without vectors (they are still being made) must not halve the lexical scores.
-        found = await tracing.within("dense", index.dense(vectors[0], collections, DEPTH, documents))
+        with SECONDS.time("dense"):
+            found = await tracing.within("dense", index.dense(vectors[0], collections, DEPTH, documents))
         return (found, "used") if found else (None, "off")
 
     async def _reranked(self, query: str, ranked: list[Passage]) -> list[Passage]:
@@ -109,10 +130,12 @@ class Retriever:
             return ranked
         read, rest = ranked[:RERANKED], ranked[RERANKED:]
         try:
-            async with asyncio.timeout(RERANK_SECONDS):
-                texts = [indexed_text(each.title, each.heading, each.text) for each in read]
-                scores = await tracing.within("rerank", self._reranker.rank(query, texts))
+            with SECONDS.time("rerank"):
+                async with asyncio.timeout(RERANK_SECONDS):
+                    texts = [indexed_text(each.title, each.heading, each.text) for each in read]
+                    scores = await tracing.within("rerank", self._reranker.rank(query, texts))
         except (ProviderError, TimeoutError) as error:
+            FAILED.add(label="rerank")
             self._reranking.say(str(error) or f"no answer within {RERANK_SECONDS:g} s")
             return ranked
         order = sorted(range(len(read)), key=lambda n: -scores[n])
@@ -137,6 +160,11 @@ class Retriever:
             for n, pair in enumerate(known)
         }
         return [cosines.get(pair) for pair in pairs]
+
+
+async def _lexical(index: Index, query: str, collections: Sequence[str], documents: Sequence[str]) -> list[Passage]:
+    with SECONDS.time("lexical"):
+        return await index.lexical(query, collections, DEPTH, documents)
 
 
 class _Complaint:

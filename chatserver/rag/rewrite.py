@@ -14,6 +14,7 @@ from chatserver.keywords import keywords
 from chatserver.providers.base import ChatMessage, ChatModel, Finish, Prompt
 from chatserver.providers.replies import Language, language
 from chatserver.rag.prompt import recent
+from chatserver.rag.retrieve import SECONDS
 from chatserver.rag.types import Question, Turn
 
 __all__ = ["standalone", "widened"]
@@ -74,8 +75,9 @@ async def standalone(question: Question, model: ChatModel) -> str:
     that needs them."""
     if model.writes and question.history and not _stands(question.text):
         try:
-            async with asyncio.timeout(REWRITE_SECONDS):
-                return await tracing.within("rewrite", _rewritten(question, model))
+            with SECONDS.time("rewrite"):
+                async with asyncio.timeout(REWRITE_SECONDS):
+                    return await tracing.within("rewrite", _rewritten(question, model))
         except (ProviderError, TimeoutError) as error:
             log.warning("a question was not rewritten, earlier ones widen it instead: %s", str(error) or "timeout")
     return widened(question)

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, Self
 
-from chatserver.metrics import Counter
+from chatserver.metrics import Counter, Gauge
 from chatserver.realtime.lane import Lane
 
 __all__ = ["ALL", "Bus", "Layer", "group_of", "prefix_of", "shard_of"]
@@ -33,6 +33,7 @@ YIELD_EVERY = 64
 
 RECEIVED = Counter("chatserver_bus_received_total", "Messages received from other processes.")
 LOST = Counter("chatserver_bus_lost_total", "Times the connection to Redis was found lost or replaced.")
+HEALTHY = Gauge("chatserver_bus_healthy", "1 while this process hears the others through Redis.")
 
 
 class Layer(Protocol):
@@ -99,6 +100,7 @@ class Bus:
 
     async def start(self) -> None:
         """Begin; returns at once, also when Redis is away."""
+        HEALTHY.read = lambda: self.healthy
         self._tasks = [asyncio.create_task(self._watch(), name="bus: watch")]
         self._tasks += [asyncio.create_task(lane.run(), name="bus: send") for lane in self._lanes]
 

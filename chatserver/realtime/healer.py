@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 from chatserver.errors import NotFound, Unavailable
 from chatserver.metrics import Counter, Histogram
@@ -25,7 +26,23 @@ LOADS = 50
 CHANGES = 500
 PAUSE_MAX = 2.0
 
-HEALED = Counter("chatserver_heals_total", "Rooms read from PostgreSQL to load or heal a replica.", label="kind")
+type Cause = Literal["gap", "stale", "subscription", "sweep", "truth", "epoch"]
+"""A change is missing (`gap`); the replica cannot be continued (`stale`); its subscription was proved only now; the
+comparison with PostgreSQL found something (`sweep`), or that PostgreSQL went back (`truth`) or is another one
+(`epoch`)."""
+
+HEALED = Counter(
+    "chatserver_room_reads_total",
+    "Rooms read from PostgreSQL to load or heal a replica.",
+    label="kind",
+    values=("changes", "load"),
+)
+CAUSES = Counter(
+    "chatserver_heals_total",
+    "Times a replica was found to lack something, by what found it.",
+    label="cause",
+    values=get_args(Cause.__value__),
+)
 SECONDS = Histogram("chatserver_heal_seconds", "Duration of such a read.")
 
 
@@ -68,8 +85,13 @@ class Healer:
             _finish(ask, Unavailable())
         self._asks.clear()
 
-    def heal(self, room: str, *, load: bool = False) -> None:
+    def heal(self, room: str, cause: Cause, *, load: bool = False) -> None:
         """Note that `room` is to be compared with the truth (or read anew); repeated until it succeeds."""
+        if room not in self._asks:
+            CAUSES.add(label=cause)
+        self._again(room, load=load)
+
+    def _again(self, room: str, *, load: bool) -> None:
         ask = self._asks.setdefault(room, _Ask())
         ask.load = ask.load or load
         self._work.set()
@@ -112,7 +134,7 @@ class Healer:
                 for room, ask in asks.items():
                     _finish(ask, error if isinstance(error, Unavailable) else Unavailable())
                     if self._at(room) is not None:
-                        self.heal(room, load=ask.load)
+                        self._again(room, load=ask.load)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, PAUSE_MAX)
 

@@ -60,10 +60,12 @@ COUNTS_ONLY_ABOVE = 50
 """Members; in larger rooms presence is a count."""
 
 DELTAS = Counter("chatserver_deltas_total", "Answer deltas taken in by this process.")
+DELIVERED = Counter("chatserver_deltas_delivered_total", "Answer deltas put into the outboxes of sockets.")
 JOINS = Counter("chatserver_joins_total", "Rooms joined by sockets.")
 WANTS = Counter("chatserver_wants_total", "Texts of answers that were lacking and asked for.")
 SOCKETS = Gauge("chatserver_sockets", "Sockets attached to this process.")
 ROOMS = Gauge("chatserver_rooms", "Room replicas in this process.")
+OUTBOXES = Gauge("chatserver_outbox_bytes", "Bytes that wait for the sockets of this process.")
 
 
 class Hub:
@@ -100,6 +102,7 @@ class Hub:
     async def start(self) -> None:
         """Begin; waits up to a second for Redis and goes on without it."""
         SOCKETS.read, ROOMS.read = (lambda: self._sockets), (lambda: len(self._rooms))
+        OUTBOXES.read = lambda: sum(sock.outbox.unsent for sock in self._users.everyone())
         self._healer.start()
         await self._bus.start()
         await self._bus.ready(1.0)
@@ -388,7 +391,7 @@ class Hub:
                 if served:
                     self._carry_out(served, served.replica.change(event, data, now))
             case AnswerDelta() | AnswerStage():
-                DELTAS.add(isinstance(event, AnswerDelta))
+                DELTAS.value += isinstance(event, AnswerDelta)
                 self._writers.superseded(event.message, event.attempt)
                 if served:
                     self._carry_out(served, served.replica.transient(event, data, now))
@@ -414,6 +417,7 @@ class Hub:
         now = time.monotonic()
         for out in effects.send:
             if isinstance(out.event, AnswerDelta):
+                DELIVERED.value += len(served.sockets)
                 for sock in tuple(served.sockets):
                     sock.offer_delta(out.event, out.data, now)
                 continue
@@ -434,9 +438,9 @@ class Hub:
         for answer in effects.want:
             self._want(served.room, answer)
         if served.replica.stale:
-            self._healer.heal(served.room, load=True)
+            self._healer.heal(served.room, "stale", load=True)
         elif served.replica.loaded:
-            served.heal_when(served.replica.heal_at, now, lambda: self._healer.heal(served.room))
+            served.heal_when(served.replica.heal_at, now, lambda: self._healer.heal(served.room, "gap"))
         self._shelves.grew(served)
 
     def _tell(self, user: str, event: UserEvent, data: bytes) -> None:
@@ -496,7 +500,7 @@ class Hub:
         """Try again to prove the subscription; then what came before it is read from the truth."""
         if served.doubt and await self._bus.subscribe(served.room) and self._rooms.get(served.room) is served:
             served.doubt = False
-            self._healer.heal(served.room)
+            self._healer.heal(served.room, "subscription")
             for answer in served.replica.live:
                 self._want(served.room, answer)
 

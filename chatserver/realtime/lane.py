@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from chatserver.metrics import Counter
+from chatserver.metrics import Counter, Histogram
 
 __all__ = ["Lane"]
 
@@ -19,8 +19,12 @@ PAUSE_MAX = 1.0
 
 PUBLISHED = Counter("chatserver_bus_published_total", "Publications sent to Redis, after batching.")
 DROPPED = Counter(
-    "chatserver_bus_dropped_total", "Messages to other processes dropped; positions heal them.", label="why"
+    "chatserver_bus_dropped_total",
+    "Messages to other processes dropped; positions heal them.",
+    label="why",
+    values=("away", "full"),
 )
+SECONDS = Histogram("chatserver_redis_seconds", "Duration of one publication or subscription at Redis.")
 
 
 class Lane:
@@ -73,8 +77,9 @@ class Lane:
             group, items = self._next()
             try:
                 # A Redis that hangs must not hold this lane for ever; cancelling makes redis-py drop the connection.
-                async with asyncio.timeout(STEP_SECONDS):
-                    await self._perform(group, items)
+                with SECONDS.time():
+                    async with asyncio.timeout(STEP_SECONDS):
+                        await self._perform(group, items)
                 pause = 0.05
                 PUBLISHED.add(items is not None)
             except Exception as error:

@@ -6,14 +6,20 @@ from collections import Counter as Count
 from collections import OrderedDict
 
 from chatserver.errors import RateLimited
-from chatserver.metrics import Counter
+from chatserver.metrics import Counter, Gauge
 
 __all__ = ["Bucket", "Limits", "Typing"]
 
 KEYS_MAX = 100_000
 TYPING_SECONDS = 2.0
 
-REFUSED = Counter("chatserver_limited_total", "Commands and sockets refused by a limit.", label="limit")
+REFUSED = Counter(
+    "chatserver_limited_total",
+    "Commands and sockets refused by a limit.",
+    label="limit",
+    values=("sends", "sockets_per_address", "sockets_per_process", "sockets_per_user"),
+)
+MAX = Gauge("chatserver_sockets_max", "Sockets that this process takes at most (SOCKETS_PER_PROCESS).")
 
 
 class Bucket:
@@ -67,6 +73,7 @@ class Limits:
         self._per_user = sockets_per_user
         self._per_address = sockets_per_address
         self._per_process = sockets_per_process
+        MAX.read = lambda: sockets_per_process
         self._users: Count[str] = Count()
         self._addresses: Count[str] = Count()
 

@@ -98,7 +98,7 @@ class Outbox:
             if slot.attempt == delta.attempt and delta.n <= slot.n:
                 return
             if slot.attempt == delta.attempt and delta.n - delta.merged == slot.n:
-                MERGED.add()
+                MERGED.value += 1
                 self.unsent += slot.extend(delta)
                 return
             self._drop(slot)

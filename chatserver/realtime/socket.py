@@ -14,7 +14,12 @@ from chatserver.realtime.outbox import Outbox
 
 __all__ = ["Socket"]
 
-CLOSED = Counter("chatserver_sockets_closed_total", "Sockets closed by the server.", label="code")
+CLOSED = Counter(
+    "chatserver_sockets_closed_total",
+    "Sockets closed by the server.",
+    label="code",
+    values=("1000", "4001", "4002", "4003", "4004", "4008", "4012", "4029"),
+)
 
 
 class Socket:

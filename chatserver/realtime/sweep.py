@@ -127,7 +127,7 @@ class Sweep:
             )
             for served in self._rooms.values():
                 served.replica.stale = served.replica.loaded
-                self._healer.heal(served.room, load=True)
+                self._healer.heal(served.room, "epoch", load=True)
         self._epoch = epoch
 
     async def _compare_rooms(self) -> None:
@@ -146,10 +146,10 @@ class Sweep:
             self._gone(served, "deleted")
         elif head.rev < asked:  # the truth went back: a restore, or a replica promoted with loss
             replica.stale = True
-            self._healer.heal(served.room, load=True)
+            self._healer.heal(served.room, "truth", load=True)
         elif head.rev > replica.rev or head.meta_rev > replica.meta_rev:
             FOUND.add()
-            self._healer.heal(served.room)
+            self._healer.heal(served.room, "sweep")
 
     async def _part_with_barred(self, now: float) -> None:
         if now - self._barred_at < BARRED_SECONDS:

@@ -19,8 +19,9 @@ from zlib import crc32
 import asyncpg
 import msgspec
 
-from chatserver.database import AWAY
+from chatserver.database import AWAY, FAILED, SECONDS
 from chatserver.errors import ChatError, Conflict, Internal, Invalid, NotFound, Unavailable
+from chatserver.metrics import Counter
 from chatserver.protocol.frames import Message, User
 from chatserver.rooms.types import Appended, Draft
 from chatserver.rooms.wire import assistant, rfc3339
@@ -28,6 +29,8 @@ from chatserver.rooms.wire import assistant, rfc3339
 __all__ = ["Appender"]
 
 log = logging.getLogger(__name__)
+
+APPENDED = Counter("chatserver_messages_total", "Messages of people stored, repeated sends among them.")
 
 BATCH = 50
 QUEUE = 5_000
@@ -106,8 +109,11 @@ class _Committer:
 
     async def _store(self, batch: list[_Waiting]) -> None:
         try:
-            rows = await self._commit(batch)
+            with SECONDS.time():
+                rows = await self._commit(batch)
+            APPENDED.add(len(batch))
         except AWAY as error:
+            FAILED.add()
             await self._reset()
             _fail(batch, Unavailable(), error)
         except asyncpg.PostgresError as error:

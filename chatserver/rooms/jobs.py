@@ -13,6 +13,7 @@ import msgspec
 
 from chatserver.database import Pool, translated
 from chatserver.errors import NotFound
+from chatserver.metrics import Counter
 from chatserver.protocol.frames import Message, Source, Status
 from chatserver.providers.base import Usage
 from chatserver.rag.types import Question, Turn
@@ -21,6 +22,19 @@ from chatserver.rooms.mentions import without_mention
 from chatserver.rooms.types import Job, JobBeat
 
 __all__ = ["Jobs"]
+
+ANSWERS = Counter(
+    "chatserver_answers_total",
+    "Answers ended, by their status.",
+    label="status",
+    values=("complete", "failed", "stopped"),
+)
+TOKENS = Counter(
+    "chatserver_tokens_total",
+    "Tokens of ended answers, as the model's endpoint counted them.",
+    label="kind",
+    values=("completion", "prompt"),
+)
 
 CLAIM = """UPDATE rooms_job SET state = 'running', worker = $1, beat = 0 WHERE message IN (
     SELECT message FROM rooms_job WHERE state = 'pending' ORDER BY message LIMIT $2 FOR UPDATE SKIP LOCKED)
@@ -142,7 +156,11 @@ class Jobs:
             )
             if rev is None:
                 return None
-            return wire.decode_message(await connection.fetchval(reading.MESSAGE, message))
+            settled = wire.decode_message(await connection.fetchval(reading.MESSAGE, message))
+        ANSWERS.add(label=status)
+        TOKENS.add(usage.prompt if usage else 0, "prompt")
+        TOKENS.add(usage.completion if usage else 0, "completion")
+        return settled
 
     async def retry(self, message: str, room: str, attempt: int, *, trace: str = "") -> Message | None:
         """Make an ended answer live again; None when `attempt` is not the one that ended, or a person owns the room.

@@ -1,4 +1,4 @@
-"""The start-up of docker/compose.yaml without containers: its commands, environment and order, read from the file itself.
+"""The start-up of docker/compose.yaml without containers: commands, environment and order are read from the file.
 
 Each service gets an address of its own in 127.0.0.0/8, as a container has one, so that ports stay as they are written.
 """

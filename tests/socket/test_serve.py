@@ -84,6 +84,9 @@ async def test_from_an_empty_folder_through_two_crashes_to_a_clean_end(folder: P
             answer = (await chat.ask(room["room"], "How do I add documents?"))["answer"]
             final = await chat.until_status(room["room"], answer, "complete")
             assert final["sources"]
+            top = await asyncio.to_thread(manage, "top", "--once", "--interval", "0.5", environ=environ)
+            assert (top.returncode, top.stderr) == (0, "")
+            assert f"chatserver {serve.address} " in top.stdout
         assert not unexpected(serve)
 
         os.kill(serve.pid, signal.SIGKILL)

@@ -46,6 +46,8 @@ def test_values_are_read_by_their_types() -> None:
         ("DATABASE_URL", "postgresql://chat:hunter2@db:port/x"),
         ("LLM_API_KEY", "hunter2\tand more"),
         ("EMBED_API_KEY", "hunter2…"),
+        ("METRICS_TOKEN", "hunter2"),
+        ("METRICS_TOKEN", "hunter2 and more, but …"),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_line(name: str, value: str) -> None:
