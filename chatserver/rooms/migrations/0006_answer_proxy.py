@@ -4,7 +4,7 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("rooms", "0004_message_not_answered")]
+    dependencies = [("rooms", "0005_job_trace")]
     operations = [
         migrations.CreateModel(
             name="Answer",
