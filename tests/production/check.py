@@ -26,7 +26,9 @@ from typing import Any
 
 import httpx
 
+from chatserver.config import load
 from chatserver.providers.scripted import ScriptedServer
+from chatserver.serving.background import worker_command
 from chatserver.serving.embedded import Engines
 from tests.chat import Chat
 from tests.nginx import Proxy
@@ -104,10 +106,7 @@ class Production:
                 *("-c", "chatserver/serving/gunicorn.conf.py"),
             ),
             "answer worker": (python, "manage.py", "answer_worker", "--slots", "32"),
-            "ingest worker": (
-                *(python, "-m", "celery", "--app", "chatserver.celery", "worker", "--beat", "--quiet"),
-                *("--concurrency", "1", "--without-gossip", "--without-mingle", "--loglevel", "WARNING"),
-            ),
+            "ingest worker": worker_command(load(self.environ)),
         }
         for name, command in commands.items():
             self.programs[name] = Program(name, command, self.environ, self.folder / f"{name}.log")
