@@ -26,11 +26,17 @@ class Server:
     """`async with Server(environ) as server` waits until it is ready, and ends it. `log` is what it printed."""
 
     def __init__(
-        self, environ: Mapping[str, str], *, workers: int = 1, server: str = "", alone: Sequence[str] = ()
+        self,
+        environ: Mapping[str, str],
+        *,
+        workers: int = 1,
+        server: str = "",
+        alone: Sequence[str] = (),
+        root: Path = ROOT,
     ) -> None:
         """`server`: one of `SERVERS`, else that of the environment, else the default. `alone`: the module and arguments
-        of a server that is run without gunicorn, where `PORT` stands for the port."""
-        self._alone = alone
+        of a server that is run without gunicorn, where `PORT` stands for the port. `root`: where the code is."""
+        self._alone, self._root = alone, root
         self._environ = os.environ | environ | ({"SERVER": server} if server else {})
         self._workers = workers
         self._process: asyncio.subprocess.Process
@@ -72,7 +78,7 @@ class Server:
                 command = [str(self.port) if part == "PORT" else part for part in self._alone]
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", *command),
-                cwd=ROOT,
+                cwd=self._root,
                 env=self._environ,
                 pass_fds=() if self._alone else (listener.fileno(),),
                 stdin=asyncio.subprocess.DEVNULL,

@@ -14,12 +14,14 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gunicorn.workers.base import Worker
 
 from chatserver.serving import rolling
-from chatserver.serving.door import Door
+
+if TYPE_CHECKING:
+    from chatserver.serving.door import Door
 
 __all__ = ["Carrier", "ServingWorker"]
 
@@ -82,6 +84,7 @@ class ServingWorker(Worker):  # type: ignore[misc] # gunicorn is untyped
     async def begin(self) -> Door:
         """Start the services. Returns the application that is to be served."""
         from chatserver import wiring
+        from chatserver.serving.door import Door
 
         self._loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
@@ -188,6 +191,7 @@ async def _until[T](look: Callable[[], T]) -> T:
 
 
 def _forget_code() -> None:
-    """The arbiter has loaded some of our modules, perhaps long ago: this process loads all of them as they are now."""
+    """The arbiter has loaded some of our modules, perhaps long ago: this process loads them as they are now, all but
+    the worker classes themselves and what they stand on."""
     for name in [name for name in sys.modules if name.partition(".")[0] in ("chatserver", "consumers")]:
         del sys.modules[name]

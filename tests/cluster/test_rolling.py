@@ -6,14 +6,17 @@ import asyncio
 import contextlib
 import os
 import re
+import shutil
 import signal
 import sys
 import uuid
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Self
 
 from chatserver.protocol.frames import User
 from chatserver.providers.scripted import ScriptedServer
+from chatserver.serving.rolling import Crew
 from tests.chat import Chat, Refused
 from tests.client_model import ClientModel
 from tests.cluster.conftest import Cluster
@@ -163,6 +166,29 @@ async def test_all_processes_are_replaced_by_hand_while_an_answer_is_written(clu
         await until(lambda: len(server.workers) == PROCESSES)
         await all_have(cluster, people, room, answer)
         left_one_by_one(server, people)
+
+
+async def test_code_that_does_not_start_stops_a_roll_and_mended_code_ends_it(cluster: Cluster, tmp_path: Path) -> None:
+    code = tmp_path / "code"
+    for part in ("chatserver", "consumers"):
+        shutil.copytree(ROOT / part, code / part, ignore=shutil.ignore_patterns("__pycache__"))
+    # One that the arbiter has loaded itself, so that its processes would inherit the old one.
+    module = code / "chatserver" / "errors.py"
+    good = module.read_text()
+    async with Server(cluster.environ, root=code) as server:
+        (before,) = server.workers
+        module.write_text("raise RuntimeError('not like this')\n")
+        (crew,) = Crew.all(Path(cluster.environ["DATA_DIR"]))
+        crew.request()
+        await until(lambda: "not like this" in server.log)
+        assert [ready.pid for ready in crew.ready()] == [before]
+        async with cluster.chat(server, cluster.ann) as ann:
+            await ann.hello()
+        module.write_text(good)
+        await until(lambda: before not in server.workers)
+        assert [ready.mark for ready in crew.ready()] == [crew.mark()]
+        async with cluster.chat(server, cluster.ann) as ann:
+            await ann.hello()
 
 
 async def test_a_process_that_hangs_is_replaced(cluster: Cluster) -> None:
