@@ -102,6 +102,8 @@ class Proxy:
         self.context = ssl.create_default_context(cafile=public)
         # Held from here on, so that nobody else gets these ports; nginx takes them over as it does in its own upgrades.
         self._listeners = [socket.create_server(("127.0.0.1", 0), backlog=511) for _ in range(2)]
+        for listener in self._listeners:
+            listener.setblocking(False)  # a process that loses the race for a connection would wait for the next one
         self.port, self.http_port = (listener.getsockname()[1] for listener in self._listeners)
         options = {
             "certificate": str(public),

@@ -1,4 +1,5 @@
-"""The start-up of docker/compose.yaml without containers: commands, environment and order are read from the file.
+"""The start-up of docker/compose.yaml without containers; its commands, environment and order are read from there, so
+that they cannot drift.
 
 Each service gets an address of its own in 127.0.0.0/8, as a container has one, so that ports stay as they are written.
 """
@@ -190,7 +191,7 @@ async def test_what_compose_starts_answers_over_tls_and_stops_clean(
         site = await Site(store.pool).create()
         ann = await site.user("Ann")
         await store.pool.execute(
-            "INSERT INTO sites_sitemember(site_id, user_id, role) VALUES ($1::uuid, $2::uuid, 'owner')", site.id, ann.id
+            "INSERT INTO sites_sitemember(site_id, user_id, role) VALUES ($1::uuid, $2::uuid, 'admin')", site.id, ann.id
         )
         token = access_token(ann.id)
         origin = f"https://{stack.address}"
