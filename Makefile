@@ -14,6 +14,8 @@ export $(foreach name,$(SETTINGS),$(if $(filter command environment,$(origin $(n
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 SYNC := $(UV) sync --frozen --quiet
 PYTHON := .venv/bin/python
+# They wait for one another's servers more than they compute.
+TEST_PROCESSES ?= 3
 STAMPS := var/stamps
 # Node.js is the one from PyPI, in the virtual environment.
 FRONTEND := cd frontend && PATH="$(CURDIR)/.venv/bin:$$PATH"
@@ -38,7 +40,11 @@ dev: install redis frontend ## Run one process that reloads when the code change
 .PHONY: test
 test: $(STAMPS)/all lint check-drift redis browser nginx frontend ## Check and test everything, on real engines
 	$(FRONTEND) node_modules/.bin/vitest run
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n $(TEST_PROCESSES) --dist worksteal
+
+.PHONY: production-check
+production-check: $(STAMPS)/all redis nginx frontend ## Run all of a production here, use it, roll it under load (SERVER=uvicorn)
+	@$(PYTHON) -m tests.production.check
 
 .PHONY: lint
 lint: $(STAMPS)/all $(STAMPS)/node ## ruff, mypy strict, the layers of imports; tsc strict, biome
