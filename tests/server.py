@@ -88,7 +88,7 @@ class Server:
             )
         self._reader = asyncio.create_task(self._read())
         try:
-            await self._ready()
+            await self.ready()
         except BaseException:
             await self.stop()
             raise
@@ -125,7 +125,8 @@ class Server:
         await self._reader
         return code
 
-    async def _ready(self) -> None:
+    async def ready(self) -> None:
+        """Wait until it answers."""
         async with httpx.AsyncClient(trust_env=False) as client, asyncio.timeout(START_SECONDS):
             while True:
                 if self._process.returncode is not None:

@@ -193,7 +193,7 @@ async def test_code_that_does_not_start_stops_a_roll_and_mended_code_ends_it(clu
 
 async def test_a_process_that_hangs_is_replaced(cluster: Cluster) -> None:
     async with (
-        cluster.server(GUNICORN_CMD_ARGS="--timeout 2") as server,
+        cluster.server(GUNICORN_CMD_ARGS="--timeout 6") as server,
         cluster.chat(server, cluster.ann) as ann,
     ):
         await ann.hello()
@@ -201,7 +201,8 @@ async def test_a_process_that_hangs_is_replaced(cluster: Cluster) -> None:
         os.kill(hung, signal.SIGSTOP)
         await ann.until(lambda: ann.closed is not None, DEADLINE)
         assert ann.closed == 1006
-        await until(lambda: bool(server.workers) and hung not in server.workers)
+        await server.ready()
+        assert hung not in server.workers
         async with cluster.chat(server, cluster.ann, model=ann.model) as again:
             await again.hello()
         assert "WORKER TIMEOUT" in server.log
