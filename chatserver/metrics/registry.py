@@ -35,19 +35,22 @@ class Family(Struct, omit_defaults=True):
     bounds: tuple[float, ...] = ()
     buckets: dict[str, list[int]] = field(default_factory=dict)
 
-    def lines(self, labels: Mapping[str, str]) -> Iterator[str]:
-        """Its samples, each with `labels` added."""
+    def lines(self, labels: str) -> Iterator[str]:
+        """Its samples, each with `labels` (as they are written: `a="1",b="2"`) before its own."""
+        bounds = [f'le="{bound}"' for bound in (*map(_number, self.bounds), "+Inf")]
         for value in sorted(self.values):
-            said = {**labels, self.label: value} if self.label else labels
+            said = _joined(labels, _written({self.label: value})) if self.label else labels
+            braces = f"{{{said}}}" if said else ""
             if self.kind != "histogram":
-                yield f"{self.name}{_braces(said)} {_number(self.values[value])}"
+                yield f"{self.name}{braces} {_number(self.values[value])}"
                 continue
+            before = f"{self.name}_bucket{{{_joined(said, '')}"
             below = 0
-            for bound, count in zip([*map(_number, self.bounds), "+Inf"], self.buckets[value], strict=True):
+            for bound, count in zip(bounds, self.buckets[value], strict=True):
                 below += count
-                yield f"{self.name}_bucket{_braces({**said, 'le': bound})} {below}"
-            yield f"{self.name}_sum{_braces(said)} {_number(self.values[value])}"
-            yield f"{self.name}_count{_braces(said)} {below}"
+                yield f"{before}{bound}}} {below}"
+            yield f"{self.name}_sum{braces} {_number(self.values[value])}"
+            yield f"{self.name}_count{braces} {below}"
 
 
 class Metric(Protocol):
@@ -211,16 +214,17 @@ class Timer:
 
 def render(groups: Iterable[tuple[Mapping[str, str], Iterable[Family]]]) -> str:
     """The body of `GET /metrics`: each group's families, with that group's labels on every sample."""
-    found: dict[str, list[tuple[Mapping[str, str], Family]]] = {}
+    found: dict[str, list[tuple[str, Family]]] = {}
     for labels, families in groups:
+        written = _written(labels)
         for family in families:
-            found.setdefault(family.name, []).append((labels, family))
+            found.setdefault(family.name, []).append((written, family))
     lines: list[str] = []
     for name in sorted(found):
         _, first = found[name][0]
         lines += [f"# HELP {name} {first.help}", f"# TYPE {name} {first.kind}"]
-        for labels, family in found[name]:
-            lines += family.lines(labels)
+        for written, family in found[name]:
+            lines += family.lines(written)
     return "\n".join(lines) + "\n"
 
 
@@ -228,10 +232,12 @@ def _bounded(label: str, known: Mapping[str, float]) -> str:
     return label if label in known or len(known) < SERIES_MAX else "other"
 
 
-def _braces(labels: Mapping[str, str]) -> str:
-    if not labels:
-        return ""
-    return "{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items()) + "}"
+def _written(labels: Mapping[str, str]) -> str:
+    return ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
+
+
+def _joined(first: str, second: str) -> str:
+    return f"{first},{second}" if first else second
 
 
 def _escaped(value: str) -> str:
