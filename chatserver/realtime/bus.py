@@ -139,6 +139,7 @@ def _host(url: str, shard: Shard) -> dict[str, Any]:
     """What channels_redis is told of one Redis."""
 
     async def connected(connection: Any) -> None:
+        _tell_loss_from_silence(connection._reader)
         await connection.on_connect()
         shard.connected()
 
@@ -150,6 +151,18 @@ def _host(url: str, shard: Shard) -> dict[str, Any]:
         "redis_connect_func": connected,
         **tcp.redis_options(url),
     }
+
+
+def _tell_loss_from_silence(reader: asyncio.StreamReader) -> None:
+    """What the kernel says of a dead connection, ETIMEDOUT, is a `TimeoutError` in Python. redis-py takes it for the
+    end of a wait in which nothing came, and channels_redis would ask again, without a pause, for ever.
+    """
+    set_exception = reader.set_exception
+
+    def told(error: Exception) -> None:
+        set_exception(ConnectionResetError(str(error)) if isinstance(error, TimeoutError) else error)
+
+    reader.set_exception = told  # type: ignore[method-assign,assignment]
 
 
 def _name(number: int, shards: int) -> str:
