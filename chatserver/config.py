@@ -119,6 +119,11 @@ class Config(Struct, frozen=True, kw_only=True):
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     @property
+    def redis_urls(self) -> tuple[str, ...]:
+        """One for each Redis that rooms are spread over, in the order that all processes agree on."""
+        return tuple(url.strip() for url in (self.redis_url or "redis://127.0.0.1:6379").split(","))
+
+    @property
     def public_origin(self) -> str:
         """Scheme, host and port of `PUBLIC_URL`; empty when that is not set."""
         parts = urlsplit(self.public_url)

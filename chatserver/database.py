@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
+from chatserver import tcp
 from chatserver.errors import Unavailable
 from chatserver.metrics import Counter, Histogram
 
@@ -26,8 +27,17 @@ AWAY = (
     asyncpg.OperatorInterventionError,
     asyncpg.LockNotAvailableError,
     asyncpg.QueryCanceledError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.InsufficientResourcesError,
 )
+
+
+SESSION = {
+    "application_name": "chatserver",
+    # Of a machine that was cut off in the middle of a transaction: a room's lock must not wait for its return.
+    "idle_in_transaction_session_timeout": "10s",
+    **tcp.POSTGRES,
+}
 
 
 async def open_pool(dsn: str, *, size: int = 8, server_settings: dict[str, str] | None = None) -> Pool:
@@ -39,9 +49,18 @@ async def open_pool(dsn: str, *, size: int = 8, server_settings: dict[str, str] 
             max_size=size,
             timeout=5,
             command_timeout=10,
-            server_settings={"application_name": "chatserver", **(server_settings or {})},
+            server_settings={**SESSION, **(server_settings or {})},
+            init=watch,
             reset=_as_it_is,
         )
+
+
+async def watch(connection: Connection) -> None:
+    """Find out soon when the other end is cut off (`chatserver.tcp`)."""
+    # asyncpg offers no way to its socket.
+    sock = connection._transport.get_extra_info("socket")  # type: ignore[union-attr]
+    if sock is not None:
+        tcp.watch(sock)
 
 
 async def _as_it_is(connection: Connection) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from chatserver import tcp
 from chatserver.config import BASE_DIR, FRONTEND_DIR, config, secret_key
 from chatserver.logs import logging_config
 
@@ -77,7 +78,12 @@ def database(url: str) -> dict[str, Any]:
         "PORT": str(parts.port or ""),
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"connect_timeout": 5, **options},
+        "OPTIONS": {
+            "connect_timeout": 5,
+            "options": " ".join(f"-c {name}={value}" for name, value in tcp.POSTGRES.items()),
+            **tcp.LIBPQ,
+            **options,
+        },
     }
 
 

@@ -11,6 +11,7 @@ import logging
 import os
 import secrets
 import socket
+from collections.abc import Sequence
 from contextvars import Context
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ import anyio
 import anyio.lowlevel
 from redis.asyncio import Redis
 
-from chatserver import tracing
+from chatserver import tcp, tracing
 from chatserver.answers.worker import Worker
 from chatserver.config import Config, config
 from chatserver.errors import Unavailable
@@ -30,7 +31,7 @@ from chatserver.providers.base import ChatModel, Reranker
 from chatserver.providers.detect import choose_embedder, choose_model, choose_reranker
 from chatserver.rag.pipeline import Pipeline
 from chatserver.rag.retrieve import Retriever
-from chatserver.realtime.bus import Bus
+from chatserver.realtime.bus import Bus, prefix_of
 from chatserver.realtime.hub import Hub
 from chatserver.realtime.limits import Limits
 from chatserver.realtime.presence import Presence
@@ -43,8 +44,6 @@ __all__ = ["Services", "drain", "services", "start", "stop"]
 
 log = logging.getLogger(__name__)
 
-DEFAULT_REDIS = "redis://127.0.0.1:6379"
-
 
 @dataclass(frozen=True, slots=True)
 class Services:
@@ -52,7 +51,8 @@ class Services:
 
     config: Config
     process: str
-    redis: Redis
+    redis: Sequence[Redis]
+    """One for each host."""
     store: Store
     principals: Principals
     visitors: Visitors
@@ -99,10 +99,10 @@ async def _start(slots: int | None) -> Services:
     await asyncio.to_thread(load_library)
     await anyio.lowlevel.checkpoint()  # httpx's backend
     settings = config()
-    urls = [url.strip() for url in (settings.redis_url or DEFAULT_REDIS).split(",")]
+    urls = settings.redis_urls
     process = f"{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(3)}"
     tracing.start(settings, process=process)
-    redis = Redis.from_url(urls[0], socket_timeout=2, socket_connect_timeout=2)
+    redis = [Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2, **tcp.redis_options(url)) for url in urls]
     store = await Store.open(settings.database_url)
     hub = Hub(store, Bus.over_redis(urls, process=process), process=process)
     limits = Limits(
@@ -127,7 +127,7 @@ async def _start(slots: int | None) -> Services:
         visitors=Visitors(store.pool),
         limits=limits,
         hub=hub,
-        presence=Presence(redis, hub, process=process, hosts=",".join(urls)),
+        presence=Presence(redis, hub, process=process, hosts=prefix_of(urls)),
         actions=Actions(store, hub, limits),
         index=index,
         embedder=embedder,
@@ -183,6 +183,7 @@ async def stop() -> None:
     if built.reranker is not None:
         await built.reranker.aclose()
     await built.store.close()
-    await built.redis.aclose()
+    for redis in built.redis:
+        await redis.aclose()
     await built.board.stop()
     await asyncio.to_thread(tracing.stop)

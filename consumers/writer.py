@@ -152,7 +152,12 @@ class WireWriter(Writer):
         if self._over or self._closed or self._held:
             return
         while not wire.paused and (frame := outbox.pull(now)) is not None:
-            wire.write(self._frames.get(wire, frame))
+            try:
+                wire.write(self._frames.get(wire, frame))
+            except (OSError, RuntimeError):
+                # The connection was reset a moment ago: the loop knows, and tells the server after this.
+                self._over = True
+                return
             FRAMES.value += 1
             BYTES.value += len(frame)
         self._flushed()

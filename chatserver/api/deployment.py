@@ -38,8 +38,8 @@ def _gauge(name: str, help: str, label: str = "") -> str:
 
 DATABASE = _gauge("chatserver_database_up", "1 when PostgreSQL answers within a second.")
 DATABASE_PING = _gauge("chatserver_database_ping_seconds", "How long PostgreSQL took to say what waits.")
-REDIS = _gauge("chatserver_redis_up", "1 when Redis, the first of several, answers within a second.")
-REDIS_PING = _gauge("chatserver_redis_ping_seconds", "How long Redis took to answer a ping.")
+REDIS = _gauge("chatserver_redis_up", "1 when each Redis answers within a second.")
+REDIS_PING = _gauge("chatserver_redis_ping_seconds", "How long the slowest Redis took to answer a ping.")
 QUEUE = _gauge("chatserver_queue_answers", "Answers that wait for a worker (pending) or are written.", "state")
 QUEUE_AGE = _gauge("chatserver_queue_age_seconds", "How long the oldest answer waits that no worker has begun yet.")
 WAITING = _gauge("chatserver_documents_waiting", "Documents that are not done.", "status")
@@ -56,7 +56,7 @@ async def families(services: Services) -> Sequence[Family]:
     async with _asking:
         if time.monotonic() - _asked > KEEP_SECONDS:
             found: dict[str, float | Mapping[str, float]] = {}
-            asked = await asyncio.gather(_timed(_records(services, found)), _timed(services.redis.ping()))
+            asked = await asyncio.gather(_timed(_records(services, found)), _timed(_redis(services)))
             for (up, ping), seconds in zip(((DATABASE, DATABASE_PING), (REDIS, REDIS_PING)), asked, strict=True):
                 found[up] = seconds is not None
                 if seconds is not None:
@@ -79,6 +79,10 @@ async def _records(services: Services, found: dict[str, float | Mapping[str, flo
     }
     found[WAITING_AGE] = max((row["age"] for row in documents), default=0.0)
     found[STILL] = min((row["still"] for row in documents), default=0.0)
+
+
+async def _redis(services: Services) -> None:
+    await asyncio.gather(*(host.ping() for host in services.redis))
 
 
 async def _timed(work: Awaitable[object]) -> float | None:

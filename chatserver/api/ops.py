@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import ipaddress
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
@@ -37,12 +37,10 @@ async def readyz(request: HttpRequest) -> HttpResponse:
         services = wiring.services()
     except ChatError as error:
         return problem(error)
-    checks: dict[str, Awaitable[object]] = {
-        "database": services.store.epoch(),
-        "redis": services.redis.ping(),
-        "index": services.index.count(),
-    }
-    states = dict(zip(checks, await asyncio.gather(*map(_state, checks.values())), strict=True))
+    database, index, *redis = await asyncio.gather(
+        *map(_state, [services.store.epoch(), services.index.count(), *(host.ping() for host in services.redis)])
+    )
+    states = {"database": database, "redis": _together(redis), "index": index}
     if not services.presence.agreed:
         states["redis"] = "other processes are configured with other Redis hosts"
     ready = all(state == "ok" for state in states.values())
@@ -57,12 +55,23 @@ def _search(embedder: ServingEmbedder | None) -> str:
 
 
 async def _state(check: Awaitable[object]) -> str:
-    try:
-        async with asyncio.timeout(CHECK_SECONDS):
-            await check
-    except Exception as error:
-        return type(error).__name__  # what it says may hold an address or a password
-    return "ok"
+    task = asyncio.ensure_future(check)
+    # Not awaited any longer than this: what is cancelled while a connection hangs may take its time to end.
+    done, _ = await asyncio.wait((task,), timeout=CHECK_SECONDS)
+    if not done:
+        task.add_done_callback(lambda late: late.cancelled() or late.exception())
+        task.cancel()
+        return "TimeoutError"
+    # What an error says may hold an address or a password.
+    return type(error).__name__ if (error := task.exception()) else "ok"
+
+
+def _together(states: Sequence[str]) -> str:
+    """Of several Redis hosts: which do not answer, by their place in REDIS_URL."""
+    wrong = [(number, state) for number, state in enumerate(states, 1) if state != "ok"]
+    if not wrong or len(states) == 1:
+        return states[0] if len(states) == 1 else "ok"
+    return ", ".join(f"host {number} of {len(states)}: {state}" for number, state in wrong)
 
 
 @require_safe

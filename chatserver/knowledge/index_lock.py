@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 
 import psycopg
 
+from chatserver import tcp
 from chatserver.errors import Unavailable
 
 __all__ = ["one_writer"]
@@ -20,10 +21,15 @@ WAIT_SECONDS = 60
 
 @asynccontextmanager
 async def one_writer(database_url: str) -> AsyncIterator[None]:
-    """Hold the index for writing. A crash lets go of it, with its connection. Raises `Unavailable`."""
+    """Hold the index for writing. A crash lets go of it, with its connection; so does a
+    machine that is cut off, soon. Raises `Unavailable`."""
     try:
-        connection = await psycopg.AsyncConnection.connect(database_url, autocommit=True, connect_timeout=10)
+        connection = await psycopg.AsyncConnection.connect(
+            database_url, autocommit=True, connect_timeout=10, **tcp.LIBPQ
+        )
         async with connection:
+            for name, value in tcp.POSTGRES.items():
+                await connection.execute("SELECT set_config(%s, %s, false)", [name, value])
             await connection.execute(f"SET lock_timeout = '{WAIT_SECONDS}s'")
             await connection.execute("SELECT pg_advisory_lock(hashtextextended('index: write', 0))")
             yield

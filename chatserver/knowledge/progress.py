@@ -22,7 +22,7 @@ _latest: tuple[object, float] = (None, 0.0)
 
 @functools.cache
 def _announcer() -> Announcer:
-    return Announcer([url.strip() for url in (config().redis_url or "redis://127.0.0.1:6379").split(",")])
+    return Announcer(config().redis_urls)
 
 
 def announce(document: Document, status: DocumentStatus | None = None) -> None:

@@ -1,7 +1,8 @@
 """Who is connected, to any process: each process keeps a hash of its users in Redis; nobody has to say goodbye.
 
 A hash lives 15 s and is rewritten every 5 s, so a process that dies takes its users offline. A user is offline when no
-process has had them for 10 s: whoever reloads a page never left.
+process has had them for 10 s: whoever reloads a page never left. Of several Redis hosts each has all hashes, so that
+one that answers is enough.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from chatserver.metrics import Gauge
@@ -28,6 +29,7 @@ TTL_SECONDS = 15
 OFFLINE_SECONDS = 10.0
 STEP_SECONDS = 2.0
 PROCESSES_MAX = 1000
+HOSTS = "#hosts"
 
 ONLINE = Gauge("chatserver_users_online", "Users online, as far as this process knows.")
 
@@ -81,11 +83,11 @@ class Roster:
 class Presence:
     """Connects a hub with the hashes of all processes."""
 
-    def __init__(self, redis: Redis, hub: Hub, *, process: str, hosts: str = "") -> None:
-        """`hosts` names the Redis hosts that this process spreads rooms over; all processes must agree on it."""
+    def __init__(self, redis: Sequence[Redis], hub: Hub, *, process: str, hosts: str = "") -> None:
+        """`redis`: all hosts; `hosts` names them as this process spreads rooms over them: all processes must agree."""
         self.agreed = True
         """False while a live process spreads rooms over other hosts: then half of them miss each other's events."""
-        self._redis: Any = redis
+        self._redis: Sequence[Any] = redis
         self._hub = hub
         self._process = process
         self._hosts = hosts
@@ -106,9 +108,11 @@ class Presence:
             await asyncio.wait((self._task,))
         try:
             async with asyncio.timeout(0.5):
-                await self._redis.delete(f"presence:{self._process}")
-        except Exception as error:
-            log.debug("presence: %r while stopping", error)
+                await asyncio.gather(
+                    *(redis.delete(f"presence:{self._process}") for redis in self._redis), return_exceptions=True
+                )
+        except TimeoutError:
+            log.debug("presence: Redis does not answer while stopping")
 
     def _moved(self, user: str, came: bool) -> None:
         now = time.monotonic()
@@ -119,12 +123,13 @@ class Presence:
 
     async def _run(self) -> None:
         while True:
-            try:
-                async with asyncio.timeout(STEP_SECONDS):
-                    elsewhere: set[str] | None = await self._exchange()
-            except Exception as error:
-                log.debug("presence: Redis does not answer: %r", error)
-                elsewhere = None
+            found = await asyncio.gather(*(self._ask(redis) for redis in self._redis))
+            answered = [hashes for hashes in found if hashes is not None]
+            elsewhere: set[str] | None = None
+            if answered:
+                users = [users for hashes in answered for users in hashes]
+                self.agreed = all(each.get(HOSTS, self._hosts) == self._hosts for each in users)
+                elsewhere = {user for each in users for user in each} - {HOSTS}
             came, went = self._roster.beat(elsewhere, time.monotonic())
             for user in came:
                 self._changed(user, True)
@@ -132,11 +137,20 @@ class Presence:
                 self._changed(user, False)
             await asyncio.sleep(BEAT_SECONDS)
 
-    async def _exchange(self) -> set[str]:
+    async def _ask(self, redis: Any) -> list[dict[str, str]] | None:
+        """What one host knows of the others; None when it does not answer."""
+        try:
+            async with asyncio.timeout(STEP_SECONDS):
+                return await self._exchange(redis)
+        except Exception as error:
+            log.debug("presence: Redis does not answer: %r", error)
+            return None
+
+    async def _exchange(self, redis: Any) -> list[dict[str, str]]:
         """Write our users, read the others'."""
         key = f"presence:{self._process}"
-        fields = dict.fromkeys(self._hub.here(), "1") | {"#hosts": self._hosts}
-        async with self._redis.pipeline(transaction=True) as pipe:
+        fields = dict.fromkeys(self._hub.here(), "1") | {HOSTS: self._hosts}
+        async with redis.pipeline(transaction=True) as pipe:
             pipe.delete(key)
             pipe.hset(key, mapping=fields)
             pipe.expire(key, TTL_SECONDS)
@@ -144,16 +158,14 @@ class Presence:
             pipe.smembers("presence")
             *_, names = await pipe.execute()
         others = [_text(name) for name in names if _text(name) != self._process][:PROCESSES_MAX]
-        async with self._redis.pipeline(transaction=False) as pipe:
+        async with redis.pipeline(transaction=False) as pipe:
             for name in others:
                 pipe.hgetall(f"presence:{name}")
             hashes = await pipe.execute()
         gone = [name for name, users in zip(others, hashes, strict=True) if not users]
         if gone:
-            await self._redis.srem("presence", *gone)
-        users = [{_text(user): _text(value) for user, value in found.items()} for found in hashes if found]
-        self.agreed = all(found.get("#hosts", self._hosts) == self._hosts for found in users)
-        return {user for found in users for user in found} - {"#hosts"}
+            await redis.srem("presence", *gone)
+        return [{_text(user): _text(value) for user, value in found.items()} for found in hashes if found]
 
 
 def _text(value: bytes | str) -> str:

@@ -19,7 +19,8 @@ from zlib import crc32
 import asyncpg
 import msgspec
 
-from chatserver.database import AWAY, FAILED, SECONDS
+from chatserver import tcp
+from chatserver.database import AWAY, FAILED, SECONDS, watch
 from chatserver.errors import ChatError, Conflict, Internal, Invalid, NotFound, Unavailable
 from chatserver.metrics import Counter
 from chatserver.protocol.frames import Message, User
@@ -43,6 +44,7 @@ SESSION = {
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
+    **tcp.POSTGRES,
 }
 APPEND = """SELECT * FROM chat_append($1::uuid[], $2::uuid[], $3::text[], $4::bytea[], $5::uuid[], $6::uuid[],
                                       $7::text[], $8::uuid[], $9::boolean[], $10::boolean[])"""
@@ -136,6 +138,7 @@ class _Committer:
     async def _commit(self, batch: list[_Waiting]) -> Sequence[asyncpg.Record]:
         if self._connection is None or self._connection.is_closed():
             self._connection = await asyncpg.connect(self._dsn, timeout=5, server_settings=SESSION)
+            await watch(self._connection)
         columns: tuple[list[Any], ...] = tuple([] for _ in range(10))
         for draft, digest, mentioned, _ in batch:
             row = (
