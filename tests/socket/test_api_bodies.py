@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
-from chatserver.ids import uuid7
 from tests.api import Api
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-ID = str(uuid7())
+ID = "01a22283-2825-7952-8ccf-dc0f1676bf17"
 NAME = "<a name of its own>"
 """Signing in is limited by name too."""
 CALLS: list[tuple[str, dict[str, Any]]] = [
