@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
-
 import pytest
 
 from chatserver.ids import uuid7
@@ -170,7 +168,7 @@ async def test_a_page_that_cannot_be_is_refused(api: Api, query: str) -> None:
     assert problem(answer, 422, "invalid")["field"] == query.partition("=")[0]
 
 
-@pytest.mark.parametrize("room", ["nothing", "0", uuid.uuid4().hex, "%00", "%ff", "%ed%a0%80", "x" * 3000])
+@pytest.mark.parametrize("room", ["nothing", "0", "a" * 32, "%00", "%ff", "%ed%a0%80", "x" * 3000])
 async def test_what_is_no_room_id_is_not_found(api: Api, room: str) -> None:
     client = api.client(await api.member("Ann"))
     for path in (f"/api/v1/rooms/{room}", f"/api/v1/rooms/{room}/messages", f"/api/v1/rooms/{uuid7()}/members/{room}"):
