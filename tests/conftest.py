@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+import django
 import psycopg
 import pytest
 
@@ -40,17 +41,19 @@ def pytest_configure(config: pytest.Config) -> None:
         "EMBED_MODEL",
     ):
         os.environ.pop(name.upper(), None)
+    if _hands_out(config):
+        return  # and leaves the environment as it is, which the others inherit: pytest-django would set up Django by it
     folder = Path(tempfile.mkdtemp(prefix="chatserver-tests-"))
     folder.chmod(0o711)
     _folders.append(folder)
-    os.environ.update(DATA_DIR=str(folder / "django"), DJANGO_SETTINGS_MODULE="chatserver.settings", SECRET_KEY="tests")
-    if _hands_out(config):
-        return
     engines = Engines(folder)
     engines.__enter__()
     os.environ.update(
         DATABASE_URL=engines.database_url,
         REDIS_URL=f"{engines.redis_url}?db=0",
+        DATA_DIR=str(folder / "django"),
+        DJANGO_SETTINGS_MODULE="chatserver.settings",
+        SECRET_KEY="tests",
     )
     _stash["engines"] = engines
 
@@ -58,6 +61,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def _hands_out(config: pytest.Config) -> bool:
     """Whether this process only hands the tests out to others (pytest-xdist)."""
     return bool(config.getoption("numprocesses", None)) and not hasattr(config, "workerinput")
+
+
+def set_up_django() -> None:
+    """For `pytest_configure` of folders whose modules import models: after the settings are made."""
+    if "engines" in _stash:  # not in a process that only hands the tests out
+        django.setup()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

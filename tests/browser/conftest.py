@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import django
 import psycopg
 import pytest
 import pytest_asyncio
@@ -19,7 +18,7 @@ from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 from chatserver.providers.scripted import ScriptedServer, pieces
 from chatserver.serving.embedded import Engines
 from tests.browser.rooms import Rooms
-from tests.conftest import fresh_database
+from tests.conftest import fresh_database, set_up_django
 from tests.server import ROOT, Server
 
 # Its citation stays whatever the documents are: the sentence it stands in claims nothing that one could look up.
@@ -33,7 +32,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure() -> None:
-    django.setup()  # sessions are made as Django makes them; after the settings are made
+    set_up_django()  # sessions are made as Django makes them
 
 
 @dataclass

@@ -8,21 +8,20 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-import django
 import pytest
 import pytest_asyncio
 from pytest_django import DjangoDbBlocker
 
 from chatserver.serving.embedded import Engines
 from tests.api import Api, open_api
-from tests.conftest import fresh_database
+from tests.conftest import fresh_database, set_up_django
 from tests.owner import Owner, as_owner
 from tests.records import Site
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure() -> None:
-    django.setup()  # before test modules import models, and after the settings are made
+    set_up_django()
 
 
 @contextmanager
