@@ -67,6 +67,8 @@ class Bus:
     async def start(self) -> None:
         """Begin; returns at once, also when Redis is away."""
         HEALTHY.read = lambda: self.healthy
+        everybody = group_of(ALL)
+        self._shard(everybody).join(everybody)
         for shard in self.shards:
             shard.start()
 

@@ -17,11 +17,13 @@ if chdir not in sys.path:
 
 # gunicorn takes every name of this file that is one of its settings, `config` too.
 from chatserver.config import config as _config  # noqa: E402
+from chatserver.config import secret_key  # noqa: E402
 from chatserver.errors import ConfigError  # noqa: E402
 from chatserver.serving.rolling import child_exit, nworkers_changed, on_exit, on_starting  # noqa: E402, F401 - hooks
 
 try:
     _settings = _config()
+    secret_key(_settings)  # made once, before several processes need it, or a folder that cannot be written is known
 except ConfigError as error:
     print(f"Wrong setting: {error}", file=sys.stderr)
     sys.exit(2)
