@@ -19,7 +19,7 @@ __all__ = ["Crowd", "Member"]
 AT_ONCE = 50
 JOIN_SECONDS = 60.0
 TEXT, PING, PONG = 0x1, 0x9, 0xA
-_ENDED, _BY_US, _PENDING = b'"type":"message"', b'"kind":"assistant"', b'"status":"pending"'
+_BY_US, _PENDING = b'"kind":"assistant"', b'"status":"pending"'
 
 
 class Member(asyncio.Protocol):
@@ -100,7 +100,7 @@ class Member(asyncio.Protocol):
             if b'"type":"answer.delta"' in part:
                 self.deltas += 1
                 continue
-            self.answers += _ENDED in part and _BY_US in part and _PENDING not in part
+            self.answers += _BY_US in part and _PENDING not in part  # by `message`, or when healed by `room.changes`
             self.ready = self.ready or b'"type":"ready"' in part
             self._changed()
 
