@@ -7,14 +7,15 @@ import base64
 import json
 import os
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import cast
 from urllib.parse import urlsplit
 
+from chatserver.ids import uuid7
 from chatserver.protocol.frames import User
 from tests.credentials import access_token
 
-__all__ = ["Crowd", "Member"]
+__all__ = ["Crowd", "Member", "user_ids"]
 
 AT_ONCE = 50
 JOIN_SECONDS = 60.0
@@ -147,3 +148,9 @@ class Crowd:
             while not condition():
                 self._changed.clear()
                 await self._changed.wait()
+
+
+def user_ids(count: int, each: int) -> Iterator[list[str]]:
+    """`count` ids of nobody, in lists of `each`."""
+    for start in range(0, count, each):
+        yield [str(uuid7()) for _ in range(min(each, count - start))]

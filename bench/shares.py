@@ -1,4 +1,4 @@
-"""What PostgreSQL and Redis do for a question and for a delta: CPU time, commands and transactions, bytes."""
+"""What PostgreSQL and Redis do for a question and for a delta: CPU time, commands and writing transactions, bytes."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tests.server import Server
 
 QUESTIONS = 60
 IDLE_SECONDS = 6.0
+ROOMS = 1000
 RATE = 50
 SHORT, LONG = 10, 250
 SOCKETS = 2
@@ -28,7 +29,7 @@ class Used:
     redis_in: float
     redis_out: float
     postgres_cpu: float
-    postgres_commits: float
+    postgres_writes: float
     postgres_wal: float
 
     def less(self, other: Used, share: float = 1.0) -> Used:
@@ -38,13 +39,14 @@ class Used:
         return (
             f"Redis {self.redis_cpu / count * 1e6:.0f} µs, {self.redis_commands / count:.1f} commands, "
             f"{self.redis_in / count:,.0f} bytes in, {self.redis_out / count:,.0f} out; "
-            f"PostgreSQL {self.postgres_cpu / count * 1e6:.0f} µs, {self.postgres_commits / count:.1f} transactions, "
-            f"{self.postgres_wal / count:,.0f} bytes of WAL"
+            f"PostgreSQL {self.postgres_cpu / count * 1e6:.0f} µs, {self.postgres_writes / count:.1f} writing "
+            f"transactions, {self.postgres_wal / count:,.0f} bytes of WAL"
         )
 
 
 async def measure() -> None:
     async with world(processes=0) as made:
+        await _sweep(made)
         idle = per_question = None
         for tokens in (SHORT, LONG):
             async with (
@@ -74,6 +76,19 @@ async def measure() -> None:
                     print(f"  a delta published to one other process: {used.less(per_question).each(deltas - few)}")
 
 
+async def _sweep(made: World) -> None:
+    """What rooms cost that are served and in which nothing happens."""
+    async with Server({**made.environ}) as server, Crowd(server.ws) as crowd:
+        used: list[Used] = []
+        for count in (1, ROOMS):
+            users = await made.users(count)
+            await crowd.join([(user, (await made.site.room(made.store, user),)) for user in users])
+            before = await _used(made)
+            await asyncio.sleep(IDLE_SECONDS)
+            used.append((await _used(made)).less(before))
+        print(f"  {ROOMS} idle rooms on one process, a second: {used[1].less(used[0]).each(IDLE_SECONDS)}")
+
+
 async def _people(made: World, crowd: Crowd) -> Sequence[tuple[str, User]]:
     asked: list[tuple[str, User]] = []
     for _ in range(QUESTIONS):
@@ -91,15 +106,15 @@ async def _used(made: World) -> Used:
     await client.aclose()
     pool = made.store.pool
     backend = await pool.fetchval("SELECT pg_backend_pid()")
-    commits = await pool.fetchval("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()")
-    wal = await pool.fetchval("SELECT wal_bytes FROM pg_stat_wal")
+    writes = await pool.fetchval("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
+    wal = await pool.fetchval("SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn")
     return Used(
         redis_cpu=info["used_cpu_user"] + info["used_cpu_sys"],
         redis_commands=info["total_commands_processed"],
         redis_in=info["total_net_input_bytes"],
         redis_out=info["total_net_output_bytes"],
         postgres_cpu=children_cpu_seconds(_parent(backend)),
-        postgres_commits=commits,
+        postgres_writes=writes,
         postgres_wal=float(wal),
     )
 
