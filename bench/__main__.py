@@ -1,10 +1,12 @@
-"""`make bench`: every figure of docs/benchmarks.md, measured here and now; `python -m bench NAME…` runs some."""
+"""`make bench`: the figures of docs/benchmarks.md and docs/scaling.md, measured here and now; `python -m bench NAME…`
+runs some."""
 
 from __future__ import annotations
 
 from bench.runner import run
 
-NAMES = ("first_token", "streams", "appends", "retrieval_speed", "retrieval_load", "deletion")
+SCALING = ("sockets", "fanout", "answers_per_worker", "shares", "presence")
+NAMES = ("first_token", "streams", "appends", "retrieval_speed", "retrieval_load", "deletion", *SCALING)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ async def measure() -> None:
     model = ["--first-token", "0.02", "--rate", str(RATE), "--tokens", str(TOKENS)]
     async with world(processes=2, model=model) as made, AsyncExitStack() as stack:
         users = await made.users(ROOMS)
-        before = [(await _lag(server), cpu_seconds(server)) for server in made.servers]
+        before = [(await lag(server), cpu_seconds(server)) for server in made.servers]
         begun = time.perf_counter()
         results = await asyncio.gather(*(_stream(made, stack, number, user) for number, user in enumerate(users)))
         wrong = sum(result[0] for result in results)
@@ -34,7 +34,7 @@ async def measure() -> None:
         for number, (server, (lag, cpu)) in enumerate(zip(made.servers, before, strict=True), 1):
             share = (cpu_seconds(server) - cpu) / taken
             print(
-                f"  process {number}: event-loop lag p99 <= {_p99(await _lag(server), lag) * 1e3:g} ms, "
+                f"  process {number}: event-loop lag p99 <= {p99(await lag(server), lag) * 1e3:g} ms, "
                 f"{share:.0%} of a core, {share * taken / (ROOMS * TOKENS) * 1e6:.0f} µs of CPU time per token"
             )
         print("  (aim: 0 texts that differ, p99 <= 50 ms)")
@@ -61,7 +61,7 @@ def _joined(chat: Chat, room: str, answer: str) -> str:
     return chat.model.rooms[room].joined[answer]
 
 
-async def _lag(server: Server) -> dict[float, float]:
+async def lag(server: Server) -> dict[float, float]:
     """Upper bound in seconds -> timers that were at most that late."""
     async with httpx.AsyncClient(trust_env=False) as client:
         text = (await client.get(f"{server.http}/metrics")).text
@@ -69,7 +69,7 @@ async def _lag(server: Server) -> dict[float, float]:
     return {float(bound): float(count) for bound, count in found}
 
 
-def _p99(after: dict[float, float], before: dict[float, float]) -> float:
+def p99(after: dict[float, float], before: dict[float, float]) -> float:
     counts = {bound: count - before[bound] for bound, count in after.items()}
     total = max(counts.values())
     return min(bound for bound, count in counts.items() if count >= 0.99 * total)

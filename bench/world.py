@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,15 +99,42 @@ async def scripted(arguments: Sequence[str]) -> AsyncIterator[str]:
 
 def cpu_seconds(server: Server) -> float:
     """User and system time of a server's processes so far (proc(5): fields 5, 14 and 15)."""
+    return _ticks(lambda fields: int(fields[2]) == server.pid)
+
+
+def children_cpu_seconds(parent: int) -> float:
+    """The same of all processes that `parent` started, it included, and of those that have ended (16 and 17)."""
+
+    def of_those(fields: list[str]) -> bool:
+        return int(fields[1]) == parent
+
+    own = Path(f"/proc/{parent}/stat").read_text().rpartition(")")[2].split()
+    return _ticks(of_those) + sum(map(int, own[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
+def _ticks(wanted: Callable[[list[str]], bool]) -> float:
     ticks = 0
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = stat.read_text().rpartition(")")[2].split()
         except OSError:
             continue  # it ended meanwhile
-        if int(fields[2]) == server.pid:
+        if wanted(fields):
             ticks += int(fields[11]) + int(fields[12])
     return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def rss_bytes(server: Server) -> int:
+    """Memory of a server's processes (field 24), what they share counted once for each."""
+    pages = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[2]) == server.pid:
+            pages += int(fields[21])
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def percentile(values: Sequence[float], share: float) -> float:

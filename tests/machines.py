@@ -38,8 +38,8 @@ def what_is_missing() -> str:
     """Why machines cannot be made here; empty when they can."""
     if os.geteuid() != 0:
         return "network namespaces need root"
-    missing = [name for name in ("ip", "bridge", "nsenter", "setpriv", "nginx") if not shutil.which(name)]
-    return f"not installed: {', '.join(missing)} (iproute2, util-linux, nginx)" if missing else ""
+    missing = [name for name in ("ip", "bridge", "nsenter", "setpriv") if not shutil.which(name)]
+    return f"not installed: {', '.join(missing)} (iproute2, util-linux)" if missing else ""
 
 
 class Machines:

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import os
+import ssl
 import sys
 import threading
 from collections.abc import AsyncIterator
@@ -21,16 +22,19 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from chatserver.config import load
 from chatserver.database import open_pool
 from chatserver.knowledge.index import LanceIndex
 from chatserver.protocol.frames import User
 from chatserver.rooms.store import Store
+from chatserver.serving.nginx import Nginx, render
 from tests.chat import Chat
 from tests.client_model import ClientModel
 from tests.credentials import access_token
 from tests.data_host import DataHost, data_host
 from tests.knowledge import add_text
 from tests.machines import BACK, FRONT, NETWORKS, Cut, Machines, what_is_missing
+from tests.nginx import certificate, program
 from tests.persistent import Persistent
 from tests.records import Site
 
@@ -41,33 +45,10 @@ pytestmark = [
 
 DEADLINE = 60.0
 QUESTION = "What is a room?"
-WORDS = " ".join(f"word{n}" for n in range(100)) + " 你好，世界 🙂. That is it. [1]"
+WORDS = " ".join(f"word{n}" for n in range(160)) + " 你好，世界 🙂. That is it. [1]"
 PORT = 8000
 SERVING = ("one", "two")
-NGINX = """
-daemon off; user root; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/nginx.log warn;
-events {{ worker_connections 256; }}
-http {{
-  access_log off;
-  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
-  uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-  map $http_upgrade $connection_upgrade {{ default upgrade; "" close; }}
-  upstream chat {{ {servers} }}
-  server {{
-    listen {address}:80;
-    location / {{
-      proxy_pass http://chat;
-      proxy_http_version 1.1;
-      proxy_set_header Upgrade $http_upgrade;
-      proxy_set_header Connection $connection_upgrade;
-      proxy_set_header Host $host;
-      proxy_set_header X-Forwarded-For $remote_addr;
-      proxy_connect_timeout 1s;
-      proxy_read_timeout 60s;
-    }}
-  }}
-}}
-"""
+NAME = "chat.test"
 
 
 @dataclass
@@ -79,12 +60,16 @@ class Hosts:
     processes: dict[str, int]
     """The process groups of the hosts that serve."""
     folder: Path
+    trusted: ssl.SSLContext
 
     async def chat(self, user: User, model: ClientModel, *, at: str = "edge") -> Chat:
         """A client's socket, through the proxy or to a host that serves."""
-        address, port = NETWORKS[FRONT][at], 80 if at == "edge" else PORT
-        sock = await self.machines.connection("client", address, port)
-        return Chat(f"ws://{address}/ws", access_token(user.id), model=model, sock=sock)
+        address, token = NETWORKS[FRONT][at], access_token(user.id)
+        if at != "edge":
+            sock = await self.machines.connection("client", address, PORT)
+            return Chat(f"ws://{address}/ws", token, model=model, sock=sock)
+        sock = await self.machines.connection("client", address, 443)
+        return Chat(f"wss://{NAME}/ws", token, model=model, sock=sock, ssl=self.trusted)
 
     async def ready(self, name: str) -> tuple[int, str]:
         return await self.machines.get("client", NETWORKS[FRONT][name], PORT, "/readyz")
@@ -124,8 +109,8 @@ async def hosts(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hosts
                 index = LanceIndex(str(folder / "index"))
                 await add_text(store.pool, index, site, "Rooms", "A room is a place where people talk. It has members.")
                 processes = {name: await _serve(machines, name, data, folder) for name in SERVING}
-                await _proxy(machines, folder)
-                made = Hosts(machines, data, store, site, processes, folder)
+                trusted = await _proxy(machines, folder)
+                made = Hosts(machines, data, store, site, processes, folder, trusted)
                 await asyncio.gather(*map(made.until_ready, SERVING))
                 yield made
             finally:
@@ -139,23 +124,36 @@ async def _serve(machines: Machines, name: str, data: DataHost, folder: Path) ->
         **data.environ,
         "DATA_DIR": str(folder / name),
         "INDEX_URL": str(folder / "index"),
+        "PUBLIC_URL": f"https://{NAME}",
         "ALLOWED_HOSTS": ",".join(NETWORKS[FRONT].values()),
         "TRUSTED_PROXIES": "1",
         "SENDS_PER_MINUTE": "10000",
     }
     command = (
-        *(sys.executable, "-m", "gunicorn", "chatserver.asgi:application", "--workers", "1", "--bind"),
-        *(f"{address}:{PORT}", "--worker-class", "chatserver.serving.daphne.DaphneWorker", "--no-control-socket"),
+        *(sys.executable, "-m", "gunicorn", "chatserver.asgi:application", "-c", "chatserver/serving/gunicorn.conf.py"),
+        *("--workers", "1", "--bind", f"{address}:{PORT}"),
     )
     return (await machines.start(name, *command, log=folder / f"{name}.log", environ=environ)).pid
 
 
-async def _proxy(machines: Machines, folder: Path) -> None:
+async def _proxy(machines: Machines, folder: Path) -> ssl.SSLContext:
+    """nginx with the project's own configuration; returns what trusts its certificate."""
     front = NETWORKS[FRONT]
-    servers = " ".join(f"server {front[name]}:{PORT} max_fails=1 fail_timeout=2s;" for name in SERVING)
+    public, key = certificate(folder, NAME, front["edge"])
+    options = Nginx(
+        certificate=str(public),
+        key=str(key),
+        upstreams=tuple(f"{front[name]}:{PORT}" for name in SERVING),
+        listen=(f"{front['edge']}:443",),
+        listen_http=(f"{front['edge']}:80",),
+        access_log=str(folder / "access.log"),
+        worker_connections=256,
+    )
     path = folder / "nginx.conf"
-    path.write_text(NGINX.format(folder=folder, servers=servers, address=front["edge"]))
-    await machines.start("edge", "nginx", "-c", path, log=folder / "nginx.out")
+    path.write_text(render(load({"PUBLIC_URL": f"https://{NAME}"}), options))
+    command = (program(), "-p", folder, "-c", path, "-g", "daemon off; user root;")
+    await machines.start("edge", *command, log=folder / "nginx.log")
+    return ssl.create_default_context(cafile=public)
 
 
 @dataclass
