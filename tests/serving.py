@@ -15,7 +15,8 @@ from typing import Self
 
 from tests.server import ROOT
 
-DEADLINE = 60.0
+DEADLINE = 180.0
+"""A first start makes a database and reads all documents of the demo, perhaps beside other tests."""
 MARK = "CHATSERVER_TEST_RUN"
 
 
