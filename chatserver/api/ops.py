@@ -31,8 +31,9 @@ async def healthz(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 async def readyz(request: HttpRequest) -> HttpResponse:
-    """200 when database, Redis and index answer within a second, else 503 saying which does not. `search` is
-    `lexical` (by words alone), `hybrid` (by meaning too) or `hybrid, re-embedding`."""
+    """200 when database, Redis and index answer within a second, else 503 saying which does not. When only some of
+    several Redis hosts answer it is 200 and `degraded`: every room is served, those of the others a little late.
+    `search` is `lexical` (by words alone), `hybrid` (by meaning too) or `hybrid, re-embedding`."""
     try:
         services = wiring.services()
     except ChatError as error:
@@ -41,10 +42,12 @@ async def readyz(request: HttpRequest) -> HttpResponse:
         *map(_state, [services.store.epoch(), services.index.count(), *(host.ping() for host in services.redis)])
     )
     states = {"database": database, "redis": _together(redis), "index": index}
+    ready = database == index == "ok" and "ok" in redis
     if not services.presence.agreed:
         states["redis"] = "other processes are configured with other Redis hosts"
-    ready = all(state == "ok" for state in states.values())
-    said = {"status": "ok" if ready else "unavailable", **states, "search": _search(services.embedder)}
+        ready = False
+    status = "unavailable" if not ready else "ok" if states["redis"] == "ok" else "degraded"
+    said = {"status": status, **states, "search": _search(services.embedder)}
     return JsonResponse(said, status=200 if ready else 503)
 
 

@@ -97,7 +97,7 @@ async def test_rooms_of_a_redis_that_is_away_are_late_and_others_are_not(
 
         hosts[0].stop()
         for server in (one, two):
-            said = await ready(server, lambda answer: answer.status_code == 503)
+            said = await ready(server, lambda answer: answer.json()["status"] == "degraded")
             assert said["redis"].startswith("host 1 of 2: ")
             assert (said["database"], said["index"]) == ("ok", "ok")
         sent = await bob.ask(first, "Do you hear me?", ask=False)
@@ -118,11 +118,18 @@ async def test_rooms_of_a_redis_that_is_away_are_late_and_others_are_not(
 
         hosts[0].start()
         for server in (one, two):
-            await ready(server, lambda answer: answer.status_code == 200)
+            await ready(server, lambda answer: answer.json()["status"] == "ok")
         again = [(await bob.ask(room, QUESTION))["answer"] for room in (first, second)]
         for chat in (ann, bob):
             await until_deltas(chat, PIECES, *again)
         assert (ann.closed, bob.closed) == (None, None)
+
+        for host in hosts:
+            host.stop()
+        for server in (one, two):
+            said = await ready(server, lambda answer: answer.status_code == 503)
+            assert "host 1 of 2: " in said["redis"]
+            assert "host 2 of 2: " in said["redis"]
 
 
 async def test_a_redis_that_is_away_from_the_start_takes_only_its_rooms_with_it(
