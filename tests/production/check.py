@@ -33,14 +33,14 @@ from chatserver.serving.embedded import Engines
 from tests.chat import Chat
 from tests.nginx import Proxy
 from tests.production.programs import Program, run
-from tests.production.talker import Talker
+from tests.production.talker import QUESTION, Talker
 
 DEADLINE = 90.0
 TALKERS = 8
 LOOK_SECONDS = 0.2
-QUESTION = "What is a room?"
 DOCUMENT = "# Rooms\n\nA room is a place where people and the assistant talk. A room has members.\n"
-WORDS = " ".join(f"word{n}" for n in range(60)) + " 你好，世界 🙂. [1]"
+WORDS = " ".join(f"word{n}" for n in range(60)) + " 你好，世界 🙂. That is it. [1]"
+"""Its citation stays: the sentence it stands in claims nothing that the passage could lack."""
 SERVERS = ("daphne", "uvicorn")
 
 
@@ -177,8 +177,8 @@ async def _ask(production: Production, token: str) -> None:
         final = await chat.until_status(room, answer, "complete", deadline=DEADLINE)
         deltas = [frame for frame in chat.frames if frame["type"] == "answer.delta"]
         assert len(deltas) > 10, f"the answer did not stream: {len(deltas)} deltas"
-        assert final["text"] == WORDS
-        assert chat.model.rooms[room].joined[answer] == WORDS
+        assert final["text"] == WORDS, final
+        assert chat.model.rooms[room].joined[answer] == WORDS, "the pieces are not the text"
         assert final["sources"], "the answer has no source"
     production.say(f"a question over wss:// was answered in {len(deltas)} pieces, with its source")
 
@@ -245,11 +245,11 @@ async def _nothing_lost(production: Production, token: str, talkers: Sequence[Ta
             own = {each["cid"]: each for each in stored.values() if each["cid"]}
             assert own.keys() == talker.sent.keys(), "messages were lost, or stored twice"
             for cid, id_ in talker.acknowledged.items():
-                assert own[cid]["id"] == id_
-                assert own[cid]["text"] == talker.sent[cid]
+                assert own[cid]["id"] == id_, f"acknowledged as {id_}, stored as {own[cid]}"
+                assert own[cid]["text"] == talker.sent[cid], own[cid]
             for answer in talker.answers:
                 assert stored[answer]["status"] == "complete", stored[answer]
-                assert stored[answer]["text"] == WORDS
+                assert stored[answer]["text"] == WORDS, stored[answer]
             known = talker.model.rooms[talker.room].messages
             assert {id_: each["text"] for id_, each in known.items()} == {
                 id_: each["text"] for id_, each in stored.items()
@@ -270,7 +270,7 @@ async def _history(client: Any, room: str) -> dict[str, Any]:
         assert answer.status_code == 200, answer.text
         page = answer.json()
         for message in page["messages"]:
-            assert message["id"] not in found
+            assert message["id"] not in found, f"twice in the history: {message}"
             found[message["id"]] = message
         if not page["more"]:
             return found

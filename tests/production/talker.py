@@ -16,6 +16,7 @@ RETRY_SECONDS = 0.1
 PAUSE_SECONDS = 0.1
 ASKS_EVERY = 10
 """Of so many messages one is a question."""
+QUESTION = "What is a room?"
 TEMPORARY = ("unavailable", "rate_limited", "unauthenticated")
 """`unauthenticated` only where PostgreSQL could not be asked; a token that is really bad fails the whole check."""
 
@@ -68,7 +69,8 @@ class Talker:
                 await self._send(chat, unsure[0])
             elif not over.is_set():
                 cid = uuid.uuid4().hex
-                self.sent[cid] = f"What is a room? ({len(self.sent)} {cid[:8]})"
+                number = len(self.sent)
+                self.sent[cid] = QUESTION if number % ASKS_EVERY == 0 else f"Message {number} {cid}"
                 await self._send(chat, cid)
                 await asyncio.sleep(PAUSE_SECONDS)
             elif not self.waiting:
