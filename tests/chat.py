@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.client_model import ClientModel
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 type Frame = dict[str, Any]
 

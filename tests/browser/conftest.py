@@ -26,7 +26,7 @@ ANSWER = "A room is where people and the assistant talk. That is it. [1] " * 6
 PASSWORD = "correct horse"
 FAST, SLOW = 300, 15
 """Words per second: for what comes after an answer, and for what happens in the middle of one."""
-expect.set_options(timeout=15_000)  # a deadline for a slow machine; what is there is seen at once
+expect.set_options(timeout=30_000)  # a deadline for a slow machine; what is there is seen at once
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 

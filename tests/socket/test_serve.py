@@ -19,7 +19,7 @@ import pytest
 from chatserver.serving.supervise import Child, Supervisor
 from tests.chat import Chat
 from tests.server import ROOT
-from tests.serving import Serve, environment, manage
+from tests.serving import DEADLINE, Serve, environment, manage
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def workers(serve: Serve) -> list[int]:
 
 
 async def until_running(serve: Serve, *parts: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE):
         while not all(part in "\n".join(serve.processes().values()) for part in parts):
             await asyncio.sleep(0.05)
 
@@ -98,7 +98,7 @@ async def test_from_an_empty_folder_through_two_crashes_to_a_clean_end(folder: P
         assert "making the demo" not in "".join(again.out)
         (before,) = workers(again)
         os.kill(before, signal.SIGKILL)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(DEADLINE):
             while not (set(workers(again)) - {before} and await healthy(again.address)):
                 await asyncio.sleep(0.1)
 
