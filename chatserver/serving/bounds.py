@@ -5,8 +5,8 @@ from __future__ import annotations
 from chatserver.config import config
 
 __all__ = [
-    "CLOSE_SECONDS", "HEAD_BYTES", "HEAD_SECONDS", "LINGER_SECONDS", "MESSAGE_BYTES", "PING_SECONDS", "PONG_SECONDS",
-    "RESTART_CODE", "STALL_SECONDS", "TOO_LARGE", "UNSENT_BYTES", "body_bytes",
+    "CLOSE_SECONDS", "FORM_BYTES", "HEAD_BYTES", "HEAD_SECONDS", "LINGER_SECONDS", "MESSAGE_BYTES", "PING_SECONDS",
+    "PONG_SECONDS", "RESTART_CODE", "STALL_SECONDS", "TOO_LARGE", "UNSENT_BYTES", "body_bytes",
 ]  # fmt: skip
 
 RESTART_CODE = 4012

@@ -18,12 +18,11 @@ from msgspec import Struct, structs
 from chatserver.api.problems import problem
 from chatserver.config import BASE_DIR, Config
 from chatserver.errors import ChatError, ConfigError, Forbidden, RateLimited, TooLarge, Unavailable
+from chatserver.serving.bounds import FORM_BYTES
 
-__all__ = ["FORM_BYTES", "Nginx", "render"]
+__all__ = ["Nginx", "render"]
 
 TEMPLATES = BASE_DIR / "docker" / "nginx"
-FORM_BYTES = 1024 * 1024
-"""As the server has it (`serving.wire_server`): what a body may have beyond `UPLOAD_BYTES`."""
 
 _WORD = re.compile(r"[^\s;{}'\"\\$#]+")
 _ADDRESS = re.compile(r"(?:[A-Za-z0-9._-]+:|\[[0-9A-Fa-f:.]+\]:)?[0-9]{1,5}|unix:/[^\s;{}'\"\\$#]+")
