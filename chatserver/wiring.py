@@ -127,7 +127,7 @@ async def _start(slots: int | None) -> Services:
         visitors=Visitors(store.pool),
         limits=limits,
         hub=hub,
-        presence=Presence(redis, hub, process=process, hosts=prefix_of(urls)),
+        presence=Presence(redis, hub, hosts=prefix_of(urls)),
         actions=Actions(store, hub, limits),
         index=index,
         embedder=embedder,

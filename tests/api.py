@@ -80,17 +80,10 @@ class Api:
 
     async def member(self, name: str, role: str = "member", site: Site | None = None) -> User:
         """A user with a place in `site`."""
-        user = await (site or self.site).user(name)
-        await self.join(user, role, site)
+        site = site or self.site
+        user = await site.user(name)
+        await site.join(user, role)
         return user
-
-    async def join(self, user: User, role: str = "member", site: Site | None = None) -> None:
-        await self.store.pool.execute(
-            "INSERT INTO sites_sitemember(site_id, user_id, role) VALUES ($1::uuid, $2::uuid, $3)",
-            (site or self.site).id,
-            user.id,
-            role,
-        )
 
 
 @asynccontextmanager

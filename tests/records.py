@@ -45,6 +45,14 @@ class Site:
         )
         return User(id=id_, name=name, kind=kind)  # type: ignore[arg-type]
 
+    async def join(self, user: User, role: str = "member") -> None:
+        await self.pool.execute(
+            "INSERT INTO sites_sitemember(site_id, user_id, role) VALUES ($1::uuid, $2::uuid, $3)",
+            self.id,
+            user.id,
+            role,
+        )
+
     async def room(
         self, store: Store, *users: User, policy: Policy = "always", kind: RoomKind = "group", title: str = "Room"
     ) -> str:

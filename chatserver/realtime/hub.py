@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
 from chatserver.errors import ChatError, NotFound, Unavailable
@@ -79,6 +79,8 @@ class Hub:
         """Called when a user's first socket came (True) or the last one left."""
         self.online: Callable[[str], bool] = self._is_here
         """Whether a user is connected, to any process; `realtime.presence` replaces it."""
+        self.find_online: Callable[[Iterable[str]], Awaitable[None]] = _nobody_else
+        """Called before a room is shown, with those whom `online` will be asked for."""
         self._truth = truth
         self._bus = bus
         self._rooms: dict[str, Served] = {}
@@ -250,21 +252,27 @@ class Hub:
 
     # --- presence ----------------------------------------------------------------------------------------------------
 
-    def presence_changed(self, user: str, online: bool) -> None:
-        """`user` came online or went offline, wherever: tell the rooms they are a member of."""
+    def presence_changed(self, changed: Mapping[str, bool]) -> None:
+        """Users came online (True) or went offline, wherever: tell the rooms they are a member of."""
         for served in tuple(self._rooms.values()):
-            if user not in served.replica.members:
+            members = served.replica.members
+            if members.keys().isdisjoint(changed):
                 continue
             served.replica.forget_served()
-            if len(served.replica.members) > COUNTS_ONLY_ABOVE:
+            if len(members) > COUNTS_ONLY_ABOVE:
                 served.count_due = True  # the sweep says it, so that a crowd that comes and goes costs little
             elif served.sockets:
-                event = RoomPresence(room=served.room, user=user, online=online)
-                self._broadcast_lossy(served, packets.encode(event))
+                for user in members.keys() & changed.keys():
+                    event = RoomPresence(room=served.room, user=user, online=changed[user])
+                    self._broadcast_lossy(served, packets.encode(event))
 
     def here(self) -> Iterable[str]:
         """Users with a socket here."""
         return self._users.ids()
+
+    def members(self) -> set[str]:
+        """Members of the rooms that this process serves."""
+        return set().union(*(served.replica.members for served in self._rooms.values()))
 
     def _is_here(self, user: str) -> bool:
         return user in self._users
@@ -292,6 +300,7 @@ class Hub:
         try:
             served.doubt = not await self._bus.subscribe(served.room)
             await self._healer.load(served.room)
+            await self.find_online(served.replica.members)
         except ChatError:
             self._free(served)
             raise
@@ -508,3 +517,7 @@ class Hub:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+async def _nobody_else(users: Iterable[str]) -> None:
+    """Without presence only who is here is online."""

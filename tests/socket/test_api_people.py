@@ -30,7 +30,7 @@ async def lonely(api: Api) -> Site:
 
 async def test_everybody_learns_who_they_are(api: Api) -> None:
     ann = await api.member("Ann", "admin")
-    await api.join(ann, "member", api.other)
+    await api.other.join(ann)
     answer = await api.client(ann).get(ME)
     assert answer.headers["cache-control"] == "no-store"
     me = answer.json()
@@ -105,7 +105,7 @@ async def test_sites_do_not_see_each_other(api: Api) -> None:
     one, two = await lonely(api), await lonely(api)
     ann, bob = await api.member("Ann", site=one), await api.member("Bob", site=two)
     both = await api.member("Both", site=one)
-    await api.join(both, site=two)
+    await two.join(both)
     assert await names(api, ann) == ["Both"]
     assert await names(api, both) == ["Ann", "Bob"]
     assert await names(api, both, site=two.id) == ["Bob"]
