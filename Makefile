@@ -11,6 +11,9 @@ SETTINGS := HOST PORT PROCESSES SERVER RECYCLE_SOCKETS RECYCLE_MEMORY_MB DATA_DI
   EMBED_BASE_URL EMBED_MODEL EMBED_API_KEY RERANK_BASE_URL RERANK_MODEL RERANK_API_KEY DEFAULT_LANGUAGE DEBUG
 export $(foreach name,$(SETTINGS),$(if $(filter command environment,$(origin $(name))),$(name)))
 
+# Where this is set, each of the many processes would compile all of the code anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 SYNC := $(UV) sync --frozen --quiet
 PYTHON := .venv/bin/python
