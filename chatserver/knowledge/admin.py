@@ -12,21 +12,9 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
 from chatserver.knowledge.models import ClosedGap, Collection, Document, EmbeddingModel, WebSource
+from chatserver.sites.admin import ReadOnly
 
 __all__ = ["ClosedGapAdmin", "CollectionAdmin", "DocumentAdmin", "EmbeddingModelAdmin", "WebSourceAdmin"]
-
-
-class ReadOnly:
-    """What changes these does more than write a row."""
-
-    def has_add_permission(self, *args: object) -> bool:
-        return False
-
-    def has_change_permission(self, *args: object) -> bool:
-        return False
-
-    def has_delete_permission(self, *args: object) -> bool:
-        return False
 
 
 @admin.register(Collection)

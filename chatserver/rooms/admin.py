@@ -11,24 +11,12 @@ from django.db.models.functions import Left
 from django.http import HttpRequest
 
 from chatserver.rooms.models import Answer, Member, Message, Rating, Room
+from chatserver.sites.admin import ReadOnly
 
 __all__ = ["AnswerAdmin", "MemberAdmin", "RatingAdmin", "RoomAdmin"]
 
 MEMBERS_SHOWN = 200
 TEXT_SHOWN = 200
-
-
-class ReadOnly:
-    """A write here would pass by the room's rev: sockets would never hear of it."""
-
-    def has_add_permission(self, *args: object) -> bool:
-        return False
-
-    def has_change_permission(self, *args: object) -> bool:
-        return False
-
-    def has_delete_permission(self, *args: object) -> bool:
-        return False
 
 
 class MemberInline(ReadOnly, admin.TabularInline):

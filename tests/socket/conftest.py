@@ -6,6 +6,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
@@ -17,6 +19,10 @@ from tests.api import Api, open_api
 from tests.conftest import fresh_database, set_up_django
 from tests.owner import Owner, as_owner
 from tests.records import Site
+
+if TYPE_CHECKING:
+    from chatserver.knowledge.ingest import Ingester
+    from chatserver.knowledge.models import Collection
 
 
 @pytest.hookimpl(trylast=True)
@@ -45,6 +51,31 @@ def orm(database_url: str, django_db_blocker: DjangoDbBlocker) -> Iterator[None]
     """Django's ORM on a fresh database."""
     with orm_on(database_url, django_db_blocker):
         yield
+
+
+@pytest.fixture
+def collection(orm: None) -> Collection:
+    """The public one of a site, on a fresh database."""
+    from chatserver.knowledge import records
+    from chatserver.sites import models
+
+    return records.the_collection(models.Site.objects.create(key="shop", name="Shop"))
+
+
+@pytest.fixture
+def uri(tmp_path: Path) -> str:
+    """Where a test's search index is."""
+    return str(tmp_path / "index")
+
+
+@pytest.fixture
+def ingester(orm: None, uri: str) -> Iterator[Ingester]:
+    """Without an embedder."""
+    from chatserver.knowledge.index import LanceIndex
+    from chatserver.knowledge.ingest import Ingester
+
+    with Ingester(LanceIndex(uri)) as one:
+        yield one
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import stat
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -14,30 +14,13 @@ from django.core.management import call_command
 from chatserver.config import config
 from chatserver.knowledge import archives, records
 from chatserver.knowledge.formats import container
-from chatserver.knowledge.index import LanceIndex
 from chatserver.knowledge.ingest import Ingester
 from chatserver.knowledge.models import Collection, Document
-from chatserver.sites.models import Site, User
+from chatserver.sites.models import User
 from tests.documents import docx, zipped
 from tests.socket.test_ingest import found, give
 
 ZIP = "application/zip"
-
-
-@pytest.fixture
-def uri(tmp_path: Path) -> str:
-    return str(tmp_path / "index")
-
-
-@pytest.fixture
-def ingester(orm: None, uri: str) -> Iterator[Ingester]:
-    with Ingester(LanceIndex(uri)) as one:
-        yield one
-
-
-@pytest.fixture
-def collection(orm: None) -> Collection:
-    return records.the_collection(Site.objects.create(key="shop", name="Shop"))
 
 
 def run(ingester: Ingester, collection: Collection, path: Path, content: bytes | Mapping[str, bytes | str]) -> Document:

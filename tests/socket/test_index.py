@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -49,11 +48,6 @@ def passage(text: str, *, document: str = "", collection: str = SHOP, ordinal: i
 
 async def found(index: LanceIndex, query: str, collections: Sequence[str] = (SHOP,)) -> list[str]:
     return [each.text for each in await index.lexical(query, collections, 10)]
-
-
-@pytest.fixture
-def uri(tmp_path: Path) -> str:
-    return str(tmp_path / "index")
 
 
 async def test_a_missing_index_finds_nothing(uri: str) -> None:

@@ -19,14 +19,8 @@ from chatserver.knowledge.index import LanceIndex
 from chatserver.knowledge.ingest import Ingester
 from chatserver.knowledge.models import Collection, Document
 from chatserver.knowledge.upkeep import Fault
-from chatserver.sites.models import Site
 from tests.socket.test_index import Letters, passage
 from tests.socket.test_ingest import found, give
-
-
-@pytest.fixture
-def uri(tmp_path: Path) -> str:
-    return str(tmp_path / "index")
 
 
 @pytest.fixture
@@ -34,11 +28,6 @@ def ingester(orm: None, uri: str) -> Iterator[Ingester]:
     embedder = Letters()
     with Ingester(LanceIndex(uri, embedder), embedder) as one:
         yield one
-
-
-@pytest.fixture
-def collection(orm: None) -> Collection:
-    return records.the_collection(Site.objects.create(key="shop", name="Shop"))
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import psycopg
@@ -18,26 +18,9 @@ from chatserver.knowledge import ingest, records
 from chatserver.knowledge.index import LanceIndex
 from chatserver.knowledge.ingest import Ingester
 from chatserver.knowledge.models import Chunk, Collection, Document
-from chatserver.sites.models import Site
 from tests.documents import pdf
 from tests.otlp import receiver
 from tests.socket.test_index import Letters
-
-
-@pytest.fixture
-def uri(tmp_path: Path) -> str:
-    return str(tmp_path / "index")
-
-
-@pytest.fixture
-def ingester(orm: None, uri: str) -> Iterator[Ingester]:
-    with Ingester(LanceIndex(uri)) as one:
-        yield one
-
-
-@pytest.fixture
-def collection(orm: None) -> Collection:
-    return records.the_collection(Site.objects.create(key="shop", name="Shop"))
 
 
 def give(collection: Collection, path: Path, content: str | bytes, media_type: str = "text/markdown") -> Document:

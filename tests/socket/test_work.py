@@ -31,16 +31,6 @@ from tests.socket.test_index import Letters
 from tests.socket.test_ingest import found, give
 
 
-@pytest.fixture
-def uri(tmp_path: Path) -> str:
-    return str(tmp_path / "index")
-
-
-@pytest.fixture
-def collection(orm: None) -> Collection:
-    return records.the_collection(Site.objects.create(key="shop", name="Shop"))
-
-
 class Model(Letters):
     """Keeps what it embeds; raises `error`, or refuses texts that hold a word; calls `then` after its first batch."""
 
