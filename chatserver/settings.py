@@ -20,7 +20,7 @@ CSRF_TRUSTED_ORIGINS = [*_config.allowed_origins, *filter(None, [_config.public_
 FORCE_SCRIPT_NAME = _config.prefix or None
 
 INSTALLED_APPS = [
-    "daphne",
+    "chatserver",  # before those that bring a command of the same name
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -30,7 +30,6 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "channels",
     "ninja",
-    "chatserver",
     "chatserver.sites",
     "chatserver.rooms",
     "chatserver.knowledge",

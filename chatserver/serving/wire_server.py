@@ -155,6 +155,10 @@ class WireProtocol(WebSocketProtocol):  # type: ignore[misc] # daphne is untyped
         """Cut the connection; what lies unsent is gone."""
         self.transport.abortConnection()
 
+    def dropConnection(self, abort: bool = False) -> None:
+        """autobahn resets the connection even when both sides have said goodbye: proxies log that as an error."""
+        super().dropConnection(abort and not (self.wasClean and self.closedByMe))
+
     def serverClose(self, code: int | None = None) -> None:
         self.transport.unregisterProducer()
         super().serverClose(code)
@@ -196,12 +200,15 @@ class WireServer(Server):  # type: ignore[misc] # daphne is untyped
 
     async def quiet(self, seconds: float) -> None:
         """Wait until all connections are done, at most `seconds`; sockets that have not said hello are closed."""
+        loop = asyncio.get_running_loop()
         for protocol in list(self.connections):
             if isinstance(protocol, WireProtocol) and protocol.state == protocol.STATE_OPEN:
-                asyncio.get_running_loop().call_later(1.0, protocol.serverClose, RESTART_CODE)
-        running = [
+                loop.call_later(1.0, protocol.serverClose, RESTART_CODE)
+        running = {
             entry["application_instance"] for entry in self.connections.values() if "application_instance" in entry
-        ]
+        }
+        # An application ends before its client has answered the close; whoever were cut then might not have read it.
+        running |= {each.is_closed.asFuture(loop) for each in self.connections if isinstance(each, WireProtocol)}
         if running:
             await asyncio.wait(running, timeout=seconds)
         # What is left would meet a KeyError in Daphne's own shutdown.
