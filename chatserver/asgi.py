@@ -11,7 +11,9 @@ from django.core.asgi import get_asgi_application
 
 django = get_asgi_application()
 
-from chatserver import wiring  # noqa: E402 - models need Django, which is set up just now
+# Models need Django, which is set up just now. `urls` is here for the first request, which would load it while sockets
+# wait.
+from chatserver import urls, wiring  # noqa: E402, F401
 from chatserver.api.requests import Requests  # noqa: E402
 from consumers.routing import websocket  # noqa: E402
 

@@ -158,7 +158,6 @@ async def _start(slots: int | None) -> Services:
     built.board.start()
     _services = built
     # 190,000 objects that stay: a full collection, which walks through all of them, stopped the loop for 0.1 to 0.2 s.
-    gc.collect()
     gc.freeze()
     log.info("answers come from %s; search is %s", model.name, f"hybrid ({embedder.name})" if embedder else "lexical")
     return built

@@ -7,6 +7,7 @@ gunicorn holds the listening socket (with a real backlog), starts a crashed work
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -71,6 +72,7 @@ class ServingWorker(Worker):  # type: ignore[misc] # gunicorn is untyped
         signal.signal(signal.SIGABRT, self.handle_abort)
 
     def load_wsgi(self) -> None:
+        gc.disable()  # until all is loaded: none of it is garbage, and looking for some takes its time
         try:
             super().load_wsgi()
         except Exception:
@@ -96,6 +98,7 @@ class ServingWorker(Worker):  # type: ignore[misc] # gunicorn is untyped
             self.log.exception("The services cannot be started")
             await asyncio.sleep(PAUSE_SECONDS)
             sys.exit(1)
+        gc.enable()
         # After the start, not in it: the first question should not pay for opening the index, nor should readiness.
         self._start(services.index.warm(), "warm the index")
         self.door = Door(self.wsgi)
