@@ -6,7 +6,7 @@ from __future__ import annotations
 from bench.runner import run
 
 SCALING = ("sockets", "fanout", "answers_per_worker", "shares", "presence")
-NAMES = ("first_token", "streams", "appends", "retrieval_speed", "retrieval_load", "deletion", *SCALING)
+NAMES = ("first_token", "streams", "appends", "retrieval_speed", "retrieval_load", "deletion", *SCALING, "socketio")
 
 
 if __name__ == "__main__":

@@ -24,14 +24,20 @@ _BY_US, _PENDING = b'"kind":"assistant"', b'"status":"pending"'
 
 
 class Member(asyncio.Protocol):
-    """One socket of `user` in `rooms`. Counts the `deltas` that came, the `answers` that ended, `size` in bytes."""
+    """One socket of `user` in `rooms`. Counts the `deltas` that came, the `answers` that ended, `size` in bytes.
+
+    `opened` and `take` are where another protocol would differ.
+    """
+
+    path = "/ws"
+    protocol = "Sec-WebSocket-Protocol: chat.v1.json\r\n"
 
     def __init__(self, host: str, user: User, rooms: Sequence[str], changed: Callable[[], None]) -> None:
         self.deltas = self.size = self.answers = 0
         self.ready = False
         self.closed = False
         self._host = host
-        self._changed = changed
+        self.changed = changed
         self._hello = json.dumps(
             {
                 "type": "hello",
@@ -49,9 +55,9 @@ class Member(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass of it
         key = base64.b64encode(os.urandom(16)).decode()
         request = (
-            f"GET /ws HTTP/1.1\r\nHost: {self._host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"GET {self.path} HTTP/1.1\r\nHost: {self._host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
-            "Sec-WebSocket-Protocol: chat.v1.json\r\n\r\n"
+            f"{self.protocol}\r\n"
         )
         self._transport.write(request.encode())
 
@@ -64,12 +70,12 @@ class Member(asyncio.Protocol):
                 return
             assert head.startswith(b"HTTP/1.1 101"), head[:200]
             self._open, self._buffer = True, rest
-            self._send(TEXT, self._hello)
+            self.opened()
         self._read()
 
     def connection_lost(self, error: Exception | None) -> None:
         self.closed = True
-        self._changed()
+        self.changed()
 
     def close(self) -> None:
         self._transport.abort()
@@ -90,22 +96,25 @@ class Member(asyncio.Protocol):
                 break
             opcode = buffer[at] & 0x0F
             if opcode == TEXT:
-                self._count(buffer[body : body + length])
+                self.take(buffer[body : body + length])
             elif opcode == PING:
-                self._send(PONG, buffer[body : body + length])
+                self.send(PONG, buffer[body : body + length])
             at = body + length
         self._buffer = buffer[at:]
 
-    def _count(self, frame: bytes) -> None:
+    def opened(self) -> None:
+        self.send(TEXT, self._hello)
+
+    def take(self, frame: bytes) -> None:
         for part in frame.split(b"\n"):  # what one tick of the server offers is one frame
             if b'"type":"answer.delta"' in part:
                 self.deltas += 1
                 continue
             self.answers += _BY_US in part and _PENDING not in part  # by `message`, or when healed by `room.changes`
             self.ready = self.ready or b'"type":"ready"' in part
-            self._changed()
+            self.changed()
 
-    def _send(self, opcode: int, data: bytes) -> None:
+    def send(self, opcode: int, data: bytes) -> None:
         size = len(data)
         length = bytes([0x80 | size]) if size < 126 else b"\xfe" + struct.pack("!H", size)
         self._transport.write(bytes([0x80 | opcode]) + length + b"\0\0\0\0" + data)  # a mask of zeros
@@ -114,7 +123,8 @@ class Member(asyncio.Protocol):
 class Crowd:
     """`await crowd.join(…)` opens sockets; `async with` closes them."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, member: type[Member] = Member) -> None:
+        self._member = member
         parts = urlsplit(url)
         self.members: list[Member] = []
         self._host, self._port = str(parts.hostname), int(parts.port or 80)
@@ -138,7 +148,7 @@ class Crowd:
         for start in range(0, len(pairs), AT_ONCE):
             for user, rooms in pairs[start : start + AT_ONCE]:
                 host = f"{self._host}:{self._port}"
-                member = Member(host, user, rooms, self._changed.set)
+                member = self._member(host, user, rooms, self._changed.set)
                 await loop.create_connection(lambda member=member: member, self._host, self._port)  # type: ignore[misc]
                 self.members.append(member)
             await self.until(lambda: all(member.ready for member in self.members))

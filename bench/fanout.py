@@ -15,19 +15,22 @@ CROWD = 400
 ROOMS = 60
 RATE = 50
 TOKENS = 250
+MODEL = ("--first-token", "0.02", "--rate", str(RATE), "--tokens", str(TOKENS))
 LIMITS = {"SOCKETS_PER_USER": "100", "SOCKETS_PER_ADDRESS": "100000"}
 
 
 async def measure() -> None:
-    model = ["--first-token", "0.02", "--rate", str(RATE), "--tokens", str(TOKENS)]
-    async with world(processes=1, model=model, **LIMITS) as made:
-        environ = {**made.environ, "LLM_BASE_URL": made.upstream, "ANSWERS_PER_PROCESS": "0"}
-        async with Server(environ) as reader:
-            await _deliver(made, reader, f"1 room of {CROWD} sockets", rooms=1, sockets=CROWD)
-            await _deliver(made, reader, f"{ROOMS} rooms of 2 sockets", rooms=ROOMS, sockets=2)
+    async with world(processes=1, model=MODEL, **LIMITS) as made, reader(made) as server:
+        await deliver(made, server, f"1 room of {CROWD} sockets", rooms=1, sockets=CROWD)
+        await deliver(made, server, f"{ROOMS} rooms of 2 sockets", rooms=ROOMS, sockets=2)
 
 
-async def _deliver(made: World, reader: Server, name: str, *, rooms: int, sockets: int) -> None:
+def reader(made: World, server: str = "") -> Server:
+    """A process that has sockets and writes no answers."""
+    return Server({**made.environ, "LLM_BASE_URL": made.upstream, "ANSWERS_PER_PROCESS": "0"}, server=server)
+
+
+async def deliver(made: World, reader: Server, name: str, *, rooms: int, sockets: int) -> None:
     pairs: list[tuple[User, Sequence[str]]] = []
     asked: list[tuple[str, User]] = []
     for _ in range(rooms):
@@ -44,6 +47,10 @@ async def _deliver(made: World, reader: Server, name: str, *, rooms: int, socket
             await made.store.append(draft(room, user, f"q{number}", QUESTION))
         await crowd.until(lambda: all(member.answers for member in crowd.members), seconds=120)
         taken, cpu = loop.time() - begun, cpu_seconds(reader) - before
-        each = cpu / crowd.deltas
-        print(f"  {name}: {crowd.deltas:,} deltas delivered in {taken:.1f} s, {cpu / taken:.0%} of a core")
-        print(f"    {each * 1e6:.0f} µs of CPU time a delivered delta: {1 / each:,.0f} deltas/s and core")
+        report(name, crowd.deltas, taken, cpu)
+
+
+def report(name: str, deltas: int, taken: float, cpu: float) -> None:
+    each = cpu / deltas
+    print(f"  {name}: {deltas:,} deltas delivered in {taken:.1f} s, {cpu / taken:.0%} of a core")
+    print(f"    {each * 1e6:.0f} µs of CPU time a delivered delta: {1 / each:,.0f} deltas/s and core")

@@ -99,7 +99,12 @@ async def scripted(arguments: Sequence[str]) -> AsyncIterator[str]:
 
 def cpu_seconds(server: Server) -> float:
     """User and system time of a server's processes so far (proc(5): fields 5, 14 and 15)."""
-    return _ticks(lambda fields: int(fields[2]) == server.pid)
+    return group_cpu_seconds(server.pid)
+
+
+def group_cpu_seconds(pid: int) -> float:
+    """The same of the process group `pid`."""
+    return _ticks(lambda fields: int(fields[2]) == pid)
 
 
 def children_cpu_seconds(parent: int) -> float:

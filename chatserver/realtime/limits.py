@@ -76,6 +76,7 @@ class Limits:
         MAX.read = lambda: sockets_per_process
         self._users: Count[str] = Count()
         self._addresses: Count[str] = Count()
+        self._sockets = 0
 
     def send(self, user: str, now: float) -> None:
         """Raises `RateLimited` when `user` sends too much."""
@@ -85,16 +86,18 @@ class Limits:
 
     def enter_address(self, address: str) -> None:
         """A socket opened. Raises `RateLimited` when there are too many from `address`, or here at all."""
-        if self._addresses.total() >= self._per_process:
+        if self._sockets >= self._per_process:
             REFUSED.add(label="sockets_per_process")
             raise RateLimited("This server has too many connections.", retry_after=10)
         if self._addresses[address] >= self._per_address:
             REFUSED.add(label="sockets_per_address")
             raise RateLimited("There are too many connections from this address.", retry_after=30)
         self._addresses[address] += 1
+        self._sockets += 1
 
     def exit_address(self, address: str) -> None:
         _less(self._addresses, address)
+        self._sockets -= 1
 
     def enter_user(self, user: str) -> None:
         """The socket's user is known. Raises `RateLimited` when they have too many."""

@@ -136,7 +136,12 @@ def test_every_variable_is_in_the_example_and_none_has_a_password_that_works() -
         assert example[secret] == ""
         assert asked.get(secret) is None
     settings = {name.upper() for name in Config.__struct_fields__}
-    assert set(example) - settings == {"POSTGRES_PASSWORD", "TLS_FOLDER", "ANSWERS_AT_ONCE"}
+    assert set(example) - settings == {
+        "POSTGRES_PASSWORD",
+        "TLS_FOLDER",
+        "ANSWERS_AT_ONCE",
+        "GRAFANA_PASSWORD",
+    }
 
 
 def test_a_secret_that_is_left_out_stops_the_start() -> None:
@@ -206,15 +211,51 @@ def test_development_changes_only_services_that_there_are(compose: dict[str, Any
             assert port.startswith("127.0.0.1:"), port
 
 
-@pytest.mark.parametrize("name", ["compose.yaml", "compose.override.yaml", "engines.yaml"])
+def test_monitoring_finds_its_files_and_its_target(compose: dict[str, Any]) -> None:
+    path = DOCKER / "compose.monitoring.yaml"
+    assert set(variables(path.read_text())) <= set(env_file(EXAMPLE))
+    for secret in ("METRICS_TOKEN", "GRAFANA_PASSWORD"):
+        with pytest.raises(KeyError, match=secret):
+            load(path, {**FILLED, secret: ""})
+    read = load(path, FILLED)
+    prometheus = yaml.safe_load((DOCKER / "prometheus" / "prometheus.yml").read_text())
+    (scrape,) = prometheus["scrape_configs"]
+    host, port = scrape["static_configs"][0]["targets"][0].split(":")
+    web = read["services"]["web-1"]
+    assert host in web["networks"]["data"]["aliases"]
+    assert host in web["environment"]["ALLOWED_HOSTS"].split(",")
+    assert port == compose["services"]["web-1"]["environment"]["PORT"]
+    (secret,) = read["services"]["prometheus"]["secrets"]
+    assert scrape["authorization"]["credentials_file"] == f"/run/secrets/{secret}"
+    for name in ("prometheus", "grafana"):
+        service = read["services"][name]
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        for volume in service["volumes"]:
+            source = volume.split(":")[0]
+            assert source in read["volumes"] if source[0] != "." else (DOCKER / source).exists(), volume
+    datasource = yaml.safe_load((DOCKER / "grafana/provisioning/datasources/prometheus.yml").read_text())
+    assert datasource["datasources"][0]["url"] == "http://prometheus:9090"
+    folder = yaml.safe_load((DOCKER / "grafana/provisioning/dashboards/chatserver.yml").read_text())
+    shown = folder["providers"][0]["options"]["path"]
+    assert any(volume.split(":")[1].startswith(f"{shown}/") for volume in read["services"]["grafana"]["volumes"])
+
+
+@pytest.mark.parametrize("name", ["compose.yaml", "compose.override.yaml", "compose.monitoring.yaml", "engines.yaml"])
 def test_compose_itself_takes_the_files_where_it_is_there(name: str, tmp_path: Path) -> None:
     """The form by our own rules everywhere; by Compose, too, on machines that have it."""
     read = yaml.safe_load((DOCKER / name).read_text())
-    assert set(read) <= {"name", "services", "networks", "volumes"} | {key for key in read if key.startswith("x-")}
+    assert set(read) <= {"name", "services", "networks", "secrets", "volumes"} | {
+        key for key in read if key.startswith("x-")
+    }
     assert all(isinstance(service, dict) for service in read["services"].values())
     docker = shutil.which("docker")
     if docker and subprocess.run([docker, "compose", "version"], capture_output=True, check=False).returncode == 0:
-        files = [DOCKER / "compose.yaml", DOCKER / name] if "override" in name else [DOCKER / name]
+        files = (
+            [DOCKER / "compose.yaml", DOCKER / name]
+            if name not in ("compose.yaml", "engines.yaml")
+            else [DOCKER / name]
+        )
         for path in {*files, EXAMPLE}:
             shutil.copy(path, tmp_path)
         (tmp_path / ".env").write_text("\n".join(f"{key}={value}" for key, value in FILLED.items()))
