@@ -1,7 +1,7 @@
 """What LanceDB loads and this project never calls: hundreds of pydantic models of a REST catalogue's client.
 
-They are most of what importing LanceDB costs, in every process. In their place stand empty classes of the same names,
-which is all that LanceDB's own modules need of them to be loaded.
+They are most of what importing LanceDB costs, in every process. In their place stand plain classes of the same names
+that take any fields, which is all that LanceDB's own modules need of them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import importlib.machinery
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 __all__ = ["left_out"]
@@ -23,7 +23,7 @@ class _Names(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        setattr(self, name, type(name, (), {"__module__": self.__name__}))
+        setattr(self, name, type(name, (SimpleNamespace,), {"__module__": self.__name__}))
         return getattr(self, name)
 
 
@@ -47,7 +47,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 @contextmanager
 def left_out(package: str) -> Iterator[None]:
-    """Within this, `package` is not loaded but stands there with empty classes; unless somebody has it already."""
+    """Within this, `package` is not loaded but stands there with plain classes; unless somebody has it already."""
     finder = _Finder(package)
     sys.meta_path.insert(0, finder)
     try:
