@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 SYNC := $(UV) sync --frozen --quiet
 PYTHON := .venv/bin/python
-# Side by side, since tests wait for their servers more than they compute; but a browser needs the machine for itself.
+# Side by side, each with engines of its own: tests wait for their servers about as long as they compute.
 TEST_PROCESSES ?= 2
 STAMPS := var/stamps
 # Node.js is the one from PyPI, in the virtual environment.
@@ -43,8 +43,7 @@ dev: install redis frontend ## Run one process that reloads when the code change
 .PHONY: test
 test: $(STAMPS)/all lint check-drift redis browser nginx frontend ## Check and test everything, on real engines
 	$(FRONTEND) node_modules/.bin/vitest run
-	$(PYTHON) -m pytest -n $(TEST_PROCESSES) --dist worksteal --ignore tests/browser
-	$(PYTHON) -m pytest tests/browser
+	$(PYTHON) -m pytest -n $(TEST_PROCESSES) --dist worksteal
 
 .PHONY: production-check
 production-check: $(STAMPS)/all redis nginx frontend ## Run all of a production here, use it, roll it under load (SERVER=uvicorn)

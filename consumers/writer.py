@@ -8,16 +8,19 @@ other ASGI server `send` is all there is: that server's own flow control, if it 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from chatserver.metrics import Counter
 from chatserver.protocol.frames import SLOW, Close
 from chatserver.realtime.outbox import SOFT_BYTES, Outbox
 
 __all__ = ["SendWriter", "Wire", "WireWriter", "Writer", "writer_for"]
+
+log = logging.getLogger(__name__)
 
 type Send = Callable[[Any], Awaitable[None]]
 
@@ -67,8 +70,7 @@ class Writer:
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
-        self._room = asyncio.Event()
-        self._room.set()
+        self._room: asyncio.Event | None = None
         self._closing: Close | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._over = False
@@ -94,8 +96,8 @@ class Writer:
 
     async def drained(self) -> None:
         """Wait until less than 64 KiB lies unsent. A socket that never drains is closed, which ends its tasks."""
-        if self._outbox.unsent >= SOFT_BYTES:
-            self._room.clear()
+        if self._outbox.unsent >= SOFT_BYTES and not self._over:
+            self._room = self._room or asyncio.Event()
             await self._room.wait()
 
     def shut(self, close: Close) -> None:
@@ -112,7 +114,8 @@ class Writer:
     def stop(self) -> None:
         """The socket is gone."""
         self._over = True
-        self._room.set()
+        if self._room:
+            self._room.set()
         if self._deadline:
             self._deadline.cancel()
 
@@ -124,31 +127,59 @@ class Writer:
             self._outbox.offer(frames[-1].rpartition(b"\n")[2], time.monotonic())
 
     def _flushed(self) -> None:
-        if self._outbox.unsent < SOFT_BYTES:
+        if self._room and self._outbox.unsent < SOFT_BYTES:
             self._room.set()
+            self._room = None
+
+
+class _Turn:
+    """Writes for all sockets to which this turn of the loop offered something: one callback, however many they are."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._due: list[WireWriter] = []
+
+    def add(self, writer: WireWriter) -> None:
+        if not self._due:
+            self.loop.call_soon(self._write)
+        self._due.append(writer)
+
+    def _write(self) -> None:
+        due, self._due = self._due, []
+        now = time.monotonic()
+        for writer in due:
+            try:
+                writer.flush(now)
+            except Exception:
+                log.exception("a socket could not be written to")
 
 
 class WireWriter(Writer):
     """Writes in callbacks of the loop, never more than the transport wants."""
 
     _frames = Frames()
+    _turn: ClassVar[_Turn | None] = None
 
     def __init__(self, outbox: Outbox, wire: Wire) -> None:
         super().__init__(outbox)
         self._wire = wire
         self._scheduled = False
         self._closed = False
+        loop = asyncio.get_running_loop()
+        if WireWriter._turn is None or WireWriter._turn.loop is not loop:
+            WireWriter._turn = _Turn(loop)
+        self._add = WireWriter._turn.add
         wire.on_drain = self.wake
 
     def wake(self) -> None:
-        # Not at once: what one tick offers leaves as one frame.
+        # Not at once: what one turn offers leaves as one frame.
         if not self._scheduled and not self._over and not self._held:
             self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._flush)
+            self._add(self)
 
-    def _flush(self) -> None:
+    def flush(self, now: float) -> None:
         self._scheduled = False
-        wire, outbox, now = self._wire, self._outbox, time.monotonic()
+        wire, outbox = self._wire, self._outbox
         if self._over or self._closed or self._held:
             return
         while not wire.paused and (frame := outbox.pull(now)) is not None:
@@ -160,7 +191,8 @@ class WireWriter(Writer):
                 return
             FRAMES.value += 1
             BYTES.value += len(frame)
-        self._flushed()
+        if self._room:
+            self._flushed()
         if self._closing and not outbox:
             self._closed = True
             wire.close(self._closing.code)

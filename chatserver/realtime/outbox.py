@@ -73,7 +73,8 @@ class _Slot:
 
 
 class Outbox:
-    """The queue of one socket. `unsent` is its size in bytes; a slot counts as the object it would be."""
+    """The queue of one socket. `unsent` is its size in bytes, 0 when it is empty; a slot counts as the object it would
+    be."""
 
     def __init__(self) -> None:
         self._queue: deque[bytes | _Slot] = deque()
@@ -133,6 +134,9 @@ class Outbox:
         if not queue:
             return None
         self._since = now
+        if len(queue) == 1 and isinstance(queue[0], bytes):  # nearly always
+            self.unsent = 0
+            return queue.popleft()  # type: ignore[return-value]
         parts: list[bytes] = []
         size = 0
         while queue:

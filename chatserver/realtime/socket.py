@@ -43,20 +43,20 @@ class Socket:
     def offer(self, data: bytes) -> None:
         """Queue one encoded object. Never blocks; a socket that lags too far is closed with `SLOW`."""
         if self.closing is None:
-            idle = not self.outbox
+            idle = not self.outbox.unsent
             self.outbox.offer(data, time.monotonic())
             self._offered(idle)
 
     def offer_delta(self, delta: AnswerDelta, data: bytes, now: float) -> None:
         if self.closing is None:
-            idle = not self.outbox
+            idle = not self.outbox.unsent
             self.outbox.offer_delta(delta, data, now)
             self._offered(idle)
 
     def offer_lossy(self, data: bytes, now: float) -> None:
         """Queue what may be lost on a socket that lags: typing, presence."""
         if self.closing is None:
-            idle = not self.outbox
+            idle = not self.outbox.unsent
             if self.outbox.offer_lossy(data, now):
                 self._offered(idle)
 
@@ -77,7 +77,7 @@ class Socket:
             self.close(SLOW)
 
     def _offered(self, idle: bool) -> None:
-        if self.outbox.full:
-            self.close(SLOW)
-        elif idle:
+        if idle:
             self._wake()
+        elif self.outbox.full:
+            self.close(SLOW)

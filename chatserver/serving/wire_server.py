@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from daphne.http_protocol import HTTPFactory, WebRequest
@@ -140,13 +141,22 @@ class WireProtocol(WebSocketProtocol):  # type: ignore[misc] # daphne is untyped
     def stopProducing(self) -> None:
         self.paused = True
 
-    def prepare(self, data: bytes) -> object:
+    def prepare(self, data: bytes) -> bytes:
         """Frame `data` once for any number of sockets."""
-        return self.factory.prepareMessage(data)
+        frame: bytes = self.factory.prepareMessage(data).payloadHybi
+        return frame
 
-    def write(self, prepared: object) -> None:
-        if self.state == self.STATE_OPEN:
-            self.sendPreparedMessage(prepared)
+    def write(self, prepared: bytes) -> None:
+        """To the socket at once when nothing waits before it. Through Twisted's buffer each frame would wait for
+        another turn of the loop, and cost two changes of what the loop waits for: twice the rest of it."""
+        if self.state != self.STATE_OPEN:
+            return
+        transport, sent = self.transport, 0
+        if not (transport.dataBuffer or transport._tempDataLen or self.send_queue):
+            with suppress(OSError):  # it takes no more now; or it is lost, which the loop learns by itself
+                sent = transport.socket.send(prepared)
+        if sent < len(prepared):
+            self.sendData(prepared[sent:])
 
     def close(self, code: int) -> None:
         self.serverClose(code)
