@@ -18,8 +18,8 @@ from tests.own_redis import own_redis
 SIZES = (10_000, 100_000, 1_000_000)
 HERE = 5_000
 ROOMS = 2_500
-MEMBERS = 20
-"""In each room; one in ten of them is online elsewhere."""
+MEMBERS = (2, 20)
+"""In each room, besides those here; one in ten of them is online elsewhere."""
 BEATS = 5
 
 
@@ -47,22 +47,24 @@ async def measure() -> None:
     with tempfile.TemporaryDirectory(prefix="chatserver-bench-") as folder, own_redis(Path(folder)) as server:
         redis: Any = Redis.from_url(server.url)
         (here,) = user_ids(HERE, HERE)
-        (offline,) = user_ids(ROOMS * MEMBERS * 9 // 10, ROOMS * MEMBERS)
+        (offline,) = user_ids(ROOMS * max(MEMBERS), ROOMS * max(MEMBERS))
         online: list[str] = []
         for size in SIZES:
             for users in user_ids(size - HERE - len(online), USERS_AT_ONCE):
                 await redis.zadd("online", dict.fromkeys(users, (await redis.time())[0] + 3600))
                 online += users
-            members = {*here, *offline, *online[: ROOMS * MEMBERS // 10]}
-            presence = Presence([redis], cast(Hub, Process(here, members)))
-            before, spent = time.process_time(), await _spent(redis)
-            for _ in range(BEATS):
-                await presence._beat()
-            cpu, theirs = (time.process_time() - before) / BEATS, (await _spent(redis) - spent) / BEATS
-            print(
-                f"  {size:,} people online, {HERE:,} of them here, whose rooms have {len(members):,} members: "
-                f"{cpu * 1e3:.0f} ms of CPU time here and {theirs * 1e3:.0f} ms in Redis, every {BEAT_SECONDS:g} s"
-            )
+            for count in MEMBERS:
+                others = ROOMS * count
+                members = {*here, *offline[: others * 9 // 10], *online[: others // 10]}
+                presence = Presence([redis], cast(Hub, Process(here, members)))
+                before, spent = time.process_time(), await _spent(redis)
+                for _ in range(BEATS):
+                    await presence._beat()
+                cpu, theirs = (time.process_time() - before) / BEATS, (await _spent(redis) - spent) / BEATS
+                print(
+                    f"  {size:,} people online, {HERE:,} of them here, whose rooms have {len(members):,} members: "
+                    f"{cpu * 1e3:.0f} ms of CPU time here and {theirs * 1e3:.0f} ms in Redis, every {BEAT_SECONDS:g} s"
+                )
         await redis.aclose()
 
 

@@ -57,6 +57,7 @@ def logging_config(settings: Config) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"ours": {"()": formatter}},
+        "filters": {"brief": {"()": lambda: _brief}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "ours"}},
         "root": {"handlers": ["stderr"], "level": "WARNING"},
         "loggers": {
@@ -70,10 +71,19 @@ def logging_config(settings: Config) -> dict[str, Any]:
             "uvicorn.access": {"handlers": [], "propagate": True, "level": "WARNING"},
             # asgiref's note that a client went away mid-request is no event of ours
             "django.request": {"level": "ERROR"},
+            # every scanner makes up names of hosts
+            "django.security.DisallowedHost": {"filters": ["brief"]},
             # says every few seconds that the receiver is away; we count what is lost and say it once a minute
             "opentelemetry": {"level": "CRITICAL"},
         },
     }
+
+
+def _brief(record: logging.LogRecord) -> bool:
+    """One line, as a warning: it says all, and nothing here has failed."""
+    record.exc_info = record.exc_text = None
+    record.levelno, record.levelname = logging.WARNING, "WARNING"
+    return True
 
 
 def configure(settings: dict[str, Any]) -> None:

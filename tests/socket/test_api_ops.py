@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from pathlib import Path
 
@@ -134,3 +135,8 @@ async def test_a_method_that_is_not_there_is_a_problem_that_names_the_others(api
 async def test_a_host_that_is_not_ours_is_refused(api: Api) -> None:
     answer = await api.client(Host="evil.example").get("/api/v1/rooms")
     problem(answer, 400, "invalid")
+    async with asyncio.timeout(20):
+        while not (lines := [line for line in api.server.log.splitlines() if "evil.example" in line]):
+            await asyncio.sleep(0.01)
+    assert "WARNING" in lines[0]
+    assert "Traceback" not in api.server.log
