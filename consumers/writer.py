@@ -191,8 +191,7 @@ class WireWriter(Writer):
                 return
             FRAMES.value += 1
             BYTES.value += len(frame)
-        if self._room:
-            self._flushed()
+        self._flushed()
         if self._closing and not outbox:
             self._closed = True
             wire.close(self._closing.code)

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import batched
 from typing import TYPE_CHECKING, Any
 
@@ -92,13 +92,13 @@ class Roster:
         return before is None
 
 
-@dataclass
-class _Found:
-    """What one host said."""
+@dataclass(frozen=True)
+class _Said:
+    """What one host said at a beat."""
 
-    elsewhere: dict[str, float] = field(default_factory=dict)
-    hosts: set[str] = field(default_factory=set)
-    online: int = 0
+    elsewhere: dict[str, float]
+    hosts: set[str]
+    online: int
 
 
 class Presence:
@@ -136,8 +136,8 @@ class Presence:
         """Learn who of `users` is online, before a room of theirs is shown. Does not wait for a Redis that is away."""
         unknown = [user for user in users if user not in self._roster]
         if unknown:
-            for _, found in await _ask(self._answering, lambda redis: self._find(redis, unknown), FIND_SECONDS):
-                self._note(dict.fromkeys(self._roster.find(found.elsewhere, time.monotonic()), True))
+            for _, elsewhere in await _ask(self._answering, lambda redis: self._find(redis, unknown), FIND_SECONDS):
+                self._note(dict.fromkeys(self._roster.find(elsewhere, time.monotonic()), True))
 
     def _moved(self, user: str, came: bool) -> None:
         now = time.monotonic()
@@ -189,16 +189,16 @@ class Presence:
         self._answering = [redis for redis, _ in answers]
         elsewhere: dict[str, float] | None = None
         if answers:
-            self.agreed = all(found.hosts <= {self._hosts} for _, found in answers)
-            self._online = max(found.online for _, found in answers)
+            self.agreed = all(said.hosts <= {self._hosts} for _, said in answers)
+            self._online = max(said.online for _, said in answers)
             elsewhere = {}
-            for _, found in answers:
-                for user, age in found.elsewhere.items():
+            for _, said in answers:
+                for user, age in said.elsewhere.items():
                     elsewhere[user] = min(age, elsewhere.get(user, age))
         came, went = self._roster.beat(elsewhere, time.monotonic())
         self._note(dict.fromkeys(came, True) | dict.fromkeys(went, False))
 
-    async def _exchange(self, redis: Any, here: set[str], wanted: set[str]) -> _Found:
+    async def _exchange(self, redis: Any, here: set[str], wanted: set[str]) -> _Said:
         """Write our users, read of the others those `wanted`."""
         now = await self._write(redis, here)
         async with redis.pipeline(transaction=False) as pipe:
@@ -208,9 +208,7 @@ class Presence:
             pipe.zrange(HOSTS, 0, 9)
             pipe.zcard(USERS)
             *_, hosts, online = await pipe.execute()
-        found = await self._find(redis, wanted)
-        found.hosts, found.online = {_text(name) for name in hosts}, online
-        return found
+        return _Said(await self._find(redis, wanted), {_text(name) for name in hosts}, online)
 
     async def _write(self, redis: Any, users: Iterable[str]) -> float:
         now = await _time(redis)
@@ -218,12 +216,13 @@ class Presence:
             await redis.zadd(USERS, dict.fromkeys(part, now))
         return now
 
-    async def _find(self, redis: Any, users: Iterable[str]) -> _Found:
+    async def _find(self, redis: Any, users: Iterable[str]) -> dict[str, float]:
+        """For each of `users` that a process has or had a moment ago: the seconds since it wrote so."""
         now = await _time(redis)
-        found = _Found()
+        found: dict[str, float] = {}
         for part in batched(users, USERS_AT_ONCE, strict=False):
             times = await redis.zmscore(USERS, list(part))
-            found.elsewhere |= {user: now - at for user, at in zip(part, times, strict=True) if at is not None}
+            found |= {user: now - at for user, at in zip(part, times, strict=True) if at is not None}
         return found
 
 

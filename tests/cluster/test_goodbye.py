@@ -8,6 +8,7 @@ import json
 import os
 
 import pytest
+from websockets.frames import Frame, Opcode
 
 from tests.cluster.conftest import Cluster
 from tests.credentials import access_token
@@ -16,14 +17,11 @@ from tests.server import SERVERS
 DEADLINE = 30.0
 AWAY_SECONDS = 0.5
 """To a client at the other end of the world and back, with a lost packet."""
-TEXT, CLOSE = 0x1, 0x8
 
 
-def masked(opcode: int, data: bytes) -> bytes:
-    """A short frame as clients send it, with a mask of zeros."""
-    assert len(data) < 65_536
-    size = bytes([0x80 | len(data)]) if len(data) < 126 else bytes([0xFE]) + len(data).to_bytes(2)
-    return bytes([0x80 | opcode]) + size + bytes(4) + data
+def masked(opcode: Opcode, data: bytes) -> bytes:
+    """A frame as clients send it."""
+    return Frame(opcode, data).serialize(mask=True)
 
 
 @pytest.mark.parametrize("kind", SERVERS)
@@ -38,16 +36,16 @@ async def test_a_client_that_answers_late_is_heard_out(cluster: Cluster, kind: s
         )
         await reader.readuntil(b"\r\n\r\n")
         hello = {"type": "hello", "id": "1", "client": "tests", "token": access_token(cluster.ann.id)}
-        writer.write(masked(TEXT, json.dumps(hello).encode()))
+        writer.write(masked(Opcode.TEXT, json.dumps(hello).encode()))
         await reader.readuntil(b'"ready"')
         server.terminate()
         await reader.readuntil(b'"bye"')
         await asyncio.sleep(AWAY_SECONDS)
         # What the client was saying meanwhile, and only then its answer to the server's close.
-        writer.write(masked(TEXT, b'{"type":"ping","id":"2"}'))
+        writer.write(masked(Opcode.TEXT, b'{"type":"ping","id":"2"}'))
         await writer.drain()
         await asyncio.sleep(AWAY_SECONDS)
-        writer.write(masked(CLOSE, (4012).to_bytes(2)))
+        writer.write(masked(Opcode.CLOSE, (4012).to_bytes(2)))
         assert (await reader.read()).endswith((4012).to_bytes(2)), "a reset may take with it what was not read yet"
         writer.close()
         assert await server.stop() == 0
