@@ -67,6 +67,22 @@ async def test_a_message_written_offline_survives_a_reload(demo: Demo) -> None:
     demo.problems.clear()
 
 
+async def test_a_message_to_a_room_that_has_not_loaded_is_on_screen(demo: Demo) -> None:
+    rooms = await demo.signed_in()
+    await rooms.listed("Not loaded")
+    await rooms.page.context.set_offline(True)
+    await expect(rooms.page.locator(".connection")).to_contain_text("You are offline.", timeout=15_000)
+    await rooms.open("Not loaded")
+    await expect(rooms.page.get_by_role("log")).to_contain_text("Loading")
+    await rooms.ask(QUESTION)
+    await expect(rooms.said).to_contain_text("Waits for the connection")
+    await rooms.page.context.set_offline(False)
+    await rooms.ended()
+    await expect(rooms.said).to_have_count(1)
+    await expect(rooms.page.locator(".timeline-start")).to_contain_text("begins")
+    demo.problems.clear()
+
+
 @pytest.mark.usefixtures("slow_answers")
 async def test_a_server_that_is_killed_in_the_middle_of_an_answer(demo: Demo) -> None:
     """Both servers' processes die at once, so that the one that wrote the answer is among them."""

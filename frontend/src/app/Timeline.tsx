@@ -79,17 +79,19 @@ export function Timeline(props: {
         // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling area has to be reachable by keyboard
         tabIndex={0}
       >
-        {!loaded ? (
-          <Skeleton label={t("loading")} />
-        ) : rows.length === 0 ? (
-          <EmptyRoom id={id} suggest={props.suggest} />
+        {rows.length === 0 ? (
+          loaded ? (
+            <EmptyRoom id={id} suggest={props.suggest} />
+          ) : (
+            <Skeleton label={t("loading")} />
+          )
         ) : (
           <>
             <div class="timeline-start">
               {scroll.problem ? (
                 <Problem error={scroll.problem} onRetry={scroll.loadOlder} />
               ) : (
-                <p role="status">{t(from > 0 ? "loadingOlder" : "beginning")}</p>
+                <p role="status">{t(!loaded ? "loading" : from > 0 ? "loadingOlder" : "beginning")}</p>
               )}
             </div>
             <Virtualizer
