@@ -41,22 +41,38 @@ dev: install redis frontend ## Run one process that reloads when the code change
 	@exec $(PYTHON) manage.py runserver $(or $(HOST),127.0.0.1):$(or $(PORT),8000)
 
 .PHONY: test
-test: $(STAMPS)/all lint check-drift redis browser nginx frontend ## Check and test everything, on real engines
-	$(FRONTEND) node_modules/.bin/vitest run
+test: $(STAMPS)/all $(STAMPS)/node ## Check and test everything, on real engines
+	@echo 'Checking types, style and generated files, testing the front end …'
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target types style check-drift test-frontend test-programs
 	$(PYTHON) -m pytest -n $(TEST_PROCESSES) --dist worksteal
+
+.PHONY: test-frontend
+test-frontend: frontend
+	$(FRONTEND) node_modules/.bin/vitest run
+
+# One after the other: apt-get has a lock.
+.PHONY: test-programs
+test-programs:
+	@for program in redis browser nginx; do $(MAKE) --no-print-directory $$program || exit; done
 
 .PHONY: production-check
 production-check: $(STAMPS)/all redis nginx frontend ## Run all of a production here, use it, roll it under load (SERVER=uvicorn)
 	@$(PYTHON) -m tests.production.check
 
 .PHONY: lint
-lint: $(STAMPS)/all $(STAMPS)/node ## ruff, mypy strict, the layers of imports; tsc strict, biome
+lint: style types ## ruff, mypy strict, the layers of imports; tsc strict, biome
+
+.PHONY: style
+style: $(STAMPS)/all $(STAMPS)/node
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
-	$(PYTHON) -m mypy
 	.venv/bin/lint-imports
 	$(FRONTEND) node_modules/.bin/tsc --noEmit
 	$(FRONTEND) node_modules/.bin/biome check
+
+.PHONY: types
+types: $(STAMPS)/all
+	$(PYTHON) -m mypy
 
 .PHONY: format
 format: $(STAMPS)/all $(STAMPS)/node ## Format the code and repair what ruff and biome can repair
@@ -148,7 +164,7 @@ $(STAMPS)/run: uv.lock pyproject.toml | $(UV) $(STAMPS)
 
 $(STAMPS)/all: uv.lock pyproject.toml | $(UV) $(STAMPS)
 	@echo 'Installing the packages, with those for tests …'
-	@$(SYNC) --all-groups --extra onnx --extra otel --compile-bytecode
+	@$(SYNC) --all-groups --extra onnx --extra otel
 	@touch $@ $(STAMPS)/run
 
 # Not `npm ci`: that insists on entries for the binaries of every platform, and registries lack some.

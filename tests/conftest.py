@@ -40,7 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "EMBED_BASE_URL",
         "EMBED_MODEL",
     ):
-        os.environ.pop(name.upper(), None)
+        os.environ.pop(name, None)
     if _hands_out(config):
         return  # and leaves the environment as it is, which the others inherit: pytest-django would set up Django by it
     folder = Path(tempfile.mkdtemp(prefix="chatserver-tests-"))
