@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -45,7 +44,8 @@ class Supervisor:
         """`alive` says whether what all children stand on still runs."""
         self._children = children
         self._alive = alive
-        self._stop = threading.Event()
+        # No `threading.Event`: its lock would be waited for by a handler that interrupts who holds it.
+        self._stop = False
 
     def run(self, each_tick: Callable[[], None] = lambda: None) -> int:
         previous = {number: signal.signal(number, self._told) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -57,14 +57,14 @@ class Supervisor:
                 signal.signal(number, handler)
 
     def _told(self, number: int, frame: object) -> None:
-        if self._stop.is_set():  # asked twice: at once
+        if self._stop:  # asked twice: at once
             for child in self._children:
                 if child.process is not None and child.process.poll() is None:
                     child.process.kill()
-        self._stop.set()
+        self._stop = True
 
     def _watch(self, each_tick: Callable[[], None]) -> int:
-        while not self._stop.is_set():
+        while not self._stop:
             if not self._alive():
                 _say("PostgreSQL or Redis ended; stopping. Their logs are in DATA_DIR.")
                 return 3
@@ -76,7 +76,7 @@ class Supervisor:
                 elif child.process.poll() is not None and not self._ended(child, now):
                     return 1
             each_tick()
-            self._stop.wait(TICK_SECONDS)
+            time.sleep(TICK_SECONDS)
         return 0
 
     def _start(self, child: Child, now: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import re
 import signal
@@ -12,10 +13,13 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
 
 import httpx
 import pytest
 
+from chatserver.serving import supervise
 from chatserver.serving.supervise import Child, Supervisor
 from tests.chat import Chat
 from tests.server import ROOT
@@ -132,6 +136,35 @@ def test_a_child_that_ends_is_started_again_and_its_follower_waits(
     second = Child("The second", ["sh", "-c", "kill -TERM $PPID; exec sleep 600"], after=lambda: first.failures > 0)
     assert Supervisor([first, second]).run() == 0
     assert "The first ended with exit code 7; starting it again in 0.5 s.\n" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("line", range(1, 40))
+def test_a_signal_ends_it_whatever_it_is_doing(line: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also inside of what the standard library does for it, where a handler must not wait for a lock."""
+    lines = itertools.count(1)
+
+    def trace(frame: FrameType, event: str, argument: object) -> Any:
+        if event == "line" and next(lines) == line:
+            sys.settrace(None)
+            signal.raise_signal(signal.SIGTERM)
+        return trace
+
+    def begin() -> None:
+        sys._getframe(1).f_trace = trace  # of who called this, too
+        sys.settrace(trace)
+
+    def stuck(number: int, frame: object) -> NoReturn:
+        raise AssertionError("It goes on, or waits for itself.")
+
+    monkeypatch.setattr(supervise, "TICK_SECONDS", 0.001)
+    before = signal.signal(signal.SIGALRM, stuck)
+    signal.setitimer(signal.ITIMER_REAL, 10)
+    try:
+        assert Supervisor([]).run(begin) == 0
+    finally:
+        sys.settrace(None)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_the_end_of_an_engine_ends_the_children() -> None:
