@@ -43,8 +43,6 @@ READER_SECONDS = 4
 GROWTH_BYTES = 96 * MIB
 """What the worker and the server may come to need while they have to do with these files: buffers and caches."""
 UPLOADED_BYTES = 200 * MIB
-LOOK_SECONDS = 0.2
-"""Less than a reader needs to load what it reads with."""
 PATIENCE = 120.0
 """Readers are served last: on a busy machine they take their time."""
 
@@ -82,7 +80,7 @@ class Watch:
     async def run(self) -> None:
         while True:
             self.look()
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
 
 
 def _children(pid: int) -> list[int]:
